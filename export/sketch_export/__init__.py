@@ -1,0 +1,1 @@
+"""SketchRNN from PyTorch to ONNX, with proof."""

@@ -1,0 +1,15 @@
+"""The SketchRNN network and its checkpoints."""
+
+from .checkpoint import Checkpoint, config_from_state_dict, load_checkpoint, save_checkpoint
+from .sketch_rnn import CONVOLUTIONS, LSTMState, SketchRNN, SketchRNNConfig
+
+__all__ = [
+    "CONVOLUTIONS",
+    "Checkpoint",
+    "LSTMState",
+    "SketchRNN",
+    "SketchRNNConfig",
+    "config_from_state_dict",
+    "load_checkpoint",
+    "save_checkpoint",
+]

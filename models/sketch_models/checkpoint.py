@@ -1,0 +1,155 @@
+"""Reading and writing SketchRNN checkpoints.
+
+Two kinds are read: a bare PyTorch state dict (`.pt`, `.pth`) of any class with SketchRNN's attribute names, and
+safetensors, which is also what this project writes, with config and labels in its metadata.
+"""
+
+import json
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from sketch_infer.atomic import write_atomically
+from sketch_infer.errors import ModelFileError
+from sketch_infer.labels import check_labels
+
+from .sketch_rnn import CONVOLUTIONS, SketchRNN, SketchRNNConfig
+
+StateDict = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network with what its file says of it.
+
+    Attributes:
+        model: the network, float32, in eval mode.
+        labels: class names in the order of the outputs; None if the file has none.
+        metadata: what else a safetensors file records (provenance, metrics ...), text by name.
+    """
+
+    model: SketchRNN
+    labels: tuple[str, ...] | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Load a SketchRNN from a state dict (`.pt`, `.pth`) or a `.safetensors` file.
+
+    Weights of any float dtype are restored to float32. Sizes come from the file's config if it has one, else
+    from the shapes of its tensors.
+
+    Raises:
+        ModelFileError: if the file is missing, of another kind, unreadable, or not a SketchRNN.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelFileError(f"{path}: expected a checkpoint file, found {'a folder' if path.is_dir() else 'nothing'}")
+    readers = {".safetensors": _read_safetensors, ".pt": _read_state_dict, ".pth": _read_state_dict}
+    if path.suffix not in readers:
+        raise ModelFileError(
+            f"{path}: expected a .pt, .pth or .safetensors checkpoint, found {path.suffix or 'no'} suffix"
+        )
+    state, metadata = readers[path.suffix](path)
+    try:
+        config_text = metadata.pop("config", None)
+        config = SketchRNNConfig.from_dict(json.loads(config_text)) if config_text else config_from_state_dict(state)
+        model = SketchRNN.from_config(config)
+        model.load_state_dict(state, strict=True)
+        labels_text = metadata.pop("labels", None)
+        labels = check_labels(json.loads(labels_text), config.output_size) if labels_text else None
+    except (ValueError, RuntimeError) as error:
+        raise ModelFileError(f"{path}: not a SketchRNN checkpoint: {' '.join(str(error).split())}") from error
+    if broken := [name for name, tensor in model.state_dict().items() if not tensor.isfinite().all()]:
+        raise ModelFileError(f"{path}: expected finite weights, found NaN or infinity in {', '.join(broken)}")
+    return Checkpoint(model.eval(), labels, metadata)
+
+
+def save_checkpoint(
+    path: str | Path,
+    model: SketchRNN,
+    labels: Sequence[str] | None = None,
+    metadata: Mapping[str, str] | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write a `.safetensors` checkpoint, whole or not at all.
+
+    Args:
+        path: the file; an existing one is replaced.
+        model: the network.
+        labels: class names in the order of the outputs.
+        metadata: further text by name; "config" and "labels" are this function's own.
+        dtype: storage of the weights; float16 halves the file, and what it restores to are then the weights.
+
+    Raises:
+        InputError: if the labels do not fit the network.
+        OutputError: if the file cannot be written.
+    """
+    texts = {**(metadata or {}), "config": json.dumps(model.config.to_dict())}
+    if labels is not None:
+        texts["labels"] = json.dumps(check_labels(labels, model.config.output_size), ensure_ascii=False)
+    state = {name: tensor.detach().to(dtype).contiguous() for name, tensor in model.state_dict().items()}
+    with write_atomically(path) as temporary:
+        temporary.write_bytes(save(state, metadata=texts))
+
+
+def config_from_state_dict(state: Mapping[str, Tensor]) -> SketchRNNConfig:
+    """Read the sizes of a SketchRNN off the shapes of its tensors.
+
+    The dropout cannot be read back; it has no part in inference and keeps its default.
+
+    Raises:
+        ValueError: if a tensor is missing or its shape fits no SketchRNN.
+    """
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    expected_ranks = {"conv1d_1.weight": 3, "lstm_1.weight_hh_l0": 2, "fc_mu1.weight": 2}
+    for name, rank in expected_ranks.items():
+        if len(shapes.get(name, ())) != rank:
+            found = shapes.get(name, f"only {', '.join(sorted(shapes)[:4]) or 'nothing'} ...")
+            raise ValueError(f"expected {name} of rank {rank}, found {found}")
+    hidden_size = shapes["lstm_1.weight_hh_l0"][1]
+    output_size, features = shapes["fc_mu1.weight"]
+    time_steps, rest = divmod(features, 2 * hidden_size)
+    if rest:
+        raise ValueError(f"expected fc_mu1.weight to read a multiple of {2 * hidden_size} features, found {features}")
+    return SketchRNNConfig(
+        input_size=shapes["conv1d_1.weight"][1],
+        hidden_size=hidden_size,
+        output_size=output_size,
+        n_layers=sum(name.startswith("lstm_1.weight_hh_l") and not name.endswith("_reverse") for name in shapes),
+        sequence_length=time_steps + sum(kernel - 1 for _, kernel in CONVOLUTIONS),
+    )
+
+
+def _read_safetensors(path: Path) -> tuple[StateDict, dict[str, str]]:
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError) as error:
+        raise ModelFileError(f"{path}: not a readable safetensors file: {error}") from error
+
+
+def _read_state_dict(path: Path) -> tuple[StateDict, dict[str, str]]:
+    save_it_so = "save it with torch.save(model.state_dict(), FILE)"
+    try:
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, EOFError) as error:
+        # weights_only refuses whatever is not tensors in plain containers, so that no code of the file runs.
+        raise ModelFileError(
+            f"{path}: expected a state dict, found other pickled objects or no torch file; {save_it_so}"
+        ) from error
+    except Exception as error:  # on bytes that are no torch file the unpickler raises whatever they trigger
+        raise ModelFileError(f"{path}: not a readable torch file; {save_it_so}") from error
+    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        found = (
+            f"a dict with {', '.join(map(str, list(state)[:4]))}" if isinstance(state, dict) else type(state).__name__
+        )
+        raise ModelFileError(f"{path}: expected a state dict of tensors, found {found}; {save_it_so}")
+    return dict(state), {}

@@ -1,0 +1,49 @@
+"""Every error this project raises on purpose.
+
+    SketchError                      exit code
+    ├── InputError      (ValueError)     2       strokes, labels or a stroke file that cannot be used
+    ├── ModelFileError  (ValueError)     2       a model file or checkpoint that cannot be used
+    ├── OutputError     (OSError)        2       a result that cannot be written
+    ├── DependencyError (ImportError)    1       a package that the asked-for work needs is not installed
+    ├── ProviderError   (RuntimeError)   1       the asked-for execution provider did not start
+    └── ParityError     (AssertionError) 1       outputs or shapes differ from eager PyTorch
+
+Each message is one line: what was expected, what was found, what to do. The commands print it and exit
+with the class's code; a library user may catch the built-in base instead.
+"""
+
+
+class SketchError(Exception):
+    """Base of all errors of this project; `exit_code` is what the commands end with."""
+
+    exit_code = 1
+
+
+class InputError(SketchError, ValueError):
+    """Strokes, labels or a stroke file that cannot be used."""
+
+    exit_code = 2
+
+
+class ModelFileError(SketchError, ValueError):
+    """A model file or checkpoint that cannot be used."""
+
+    exit_code = 2
+
+
+class OutputError(SketchError, OSError):
+    """A result that cannot be written."""
+
+    exit_code = 2
+
+
+class DependencyError(SketchError, ImportError):
+    """A package that the asked-for work needs is not installed."""
+
+
+class ProviderError(SketchError, RuntimeError):
+    """The asked-for execution provider did not start."""
+
+
+class ParityError(SketchError, AssertionError):
+    """Outputs or shapes differ from eager PyTorch."""
