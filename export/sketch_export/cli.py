@@ -1,1 +1,125 @@
-def main() -> None: ...
+"""`sketch-export`: from a checkpoint to a proven model file."""
+
+from pathlib import Path
+
+import click
+import torch
+
+from sketch_infer import __version__
+from sketch_infer.console import Group, provider_option
+from sketch_infer.errors import InputError, ParityError
+from sketch_infer.labels import read_labels
+from sketch_infer.providers import ProviderChoice
+from sketch_infer.readers import read_sketches
+from sketch_infer.strokes import FloatArray, to_batch
+from sketch_models import Checkpoint, SketchRNN, load_checkpoint
+
+from .exporter import NotProvenError, export_onnx
+from .proof import prove
+from .shapes import format_shapes, layer_shapes
+from .trace import OPSETS
+
+EXAMPLE_SIZES = (3, 256, 40)
+"""input_size, hidden_size and output_size of the published example network."""
+
+checkpoint_path = click.Path(path_type=Path)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Export a SketchRNN from PyTorch to ONNX and prove that it stayed the same network.
+
+    CHECKPOINT files are PyTorch state dicts (.pt, .pth) or .safetensors; the network's sizes are read off the file.
+
+    Exit codes: 0 done; 1 a proof failed; 2 wrong usage or an unusable file.
+    """
+
+
+@main.command()
+@click.option("--checkpoint", type=checkpoint_path, help="Weights to export: .pt, .pth or .safetensors.")
+@click.option("--random-weights", is_flag=True, help="Export an untrained network instead, to try the pipeline.")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="The .onnx file to write.")
+@click.option("--labels", type=click.Path(path_type=Path), help="Text file of class names, one a line.")
+@click.option(
+    "--opset",
+    type=click.IntRange(OPSETS[0], OPSETS[-1]),
+    default=OPSETS[0],
+    show_default=True,
+    help="ONNX operator set.",
+)
+@click.option("--initial-state", is_flag=True, help="Add inputs h_0 and c_0, the LSTM's initial state.")
+def onnx(
+    checkpoint: Path | None,
+    random_weights: bool,
+    output: Path,
+    labels: Path | None,
+    opset: int,
+    initial_state: bool,
+) -> None:
+    """Write one ONNX file with a dynamic batch axis; it appears only when it is proven equal to eager PyTorch."""
+    if random_weights == (checkpoint is not None):
+        raise click.UsageError("expected either --checkpoint FILE or --random-weights")
+    loaded = load_checkpoint(checkpoint) if checkpoint else Checkpoint(_example_network())
+    names = read_labels(labels) if labels else loaded.labels
+    if random_weights:
+        click.echo("WARNING: these weights are random (seed 0): the file's labels will mean nothing")
+    elif names is None:
+        click.echo(
+            f"note: {checkpoint} names no classes; give them with --labels, else they are called class 0, 1, ..."
+        )
+    try:
+        report = export_onnx(
+            loaded.model,
+            output,
+            names,
+            opset=opset,
+            initial_state=initial_state,
+            random_weights=random_weights,
+        )
+    except NotProvenError as error:
+        click.echo(str(error.report))
+        raise
+    click.echo(str(report))
+    click.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB, opset {opset})")
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--checkpoint", type=checkpoint_path, required=True, help="The weights that MODEL must be.")
+@click.option("--strokes", help="Also compare on the sketches of this file (.npy, .ndjson, .ndjson.gz).")
+@provider_option
+def verify(model: Path, checkpoint: Path, strokes: str | None, provider: ProviderChoice) -> None:
+    """Prove an existing MODEL file against eager PyTorch with CHECKPOINT."""
+    network = load_checkpoint(checkpoint).model
+    extra = _read_case(strokes, network.config.sequence_length) if strokes else None
+    report = prove(model, network, provider, extra=extra)
+    click.echo(str(report))
+    if not report:
+        raise ParityError(f"{model} differs from eager PyTorch with {checkpoint}; the report above says where")
+
+
+@main.command()
+@click.option("--batch", type=click.IntRange(min=1), default=512, show_default=True, help="Rows of the input.")
+@click.option("--checkpoint", type=checkpoint_path, help="Network to look at; by default SketchRNN(3, 256, 40).")
+def shapes(batch: int, checkpoint: Path | None) -> None:
+    """Print every layer's output shape: by formula, as eager PyTorch ran, as the ONNX graph ran."""
+    network = load_checkpoint(checkpoint).model if checkpoint else _example_network()
+    rows = layer_shapes(network, batch)
+    click.echo(format_shapes(rows))
+    if different := [row.layer for row in rows if not row]:
+        raise ParityError(f"shapes differ in {', '.join(different)}")
+
+
+def _example_network() -> SketchRNN:
+    torch.manual_seed(0)
+    return SketchRNN(*EXAMPLE_SIZES).eval()
+
+
+def _read_case(source: str, sequence_length: int) -> tuple[str, FloatArray]:
+    sketches = [sketch.strokes for sketch in read_sketches(source)]
+    if not sketches:
+        raise InputError(f"{source}: expected sketches to compare on, found none")
+    batch, n_cut = to_batch(sketches, sequence_length)
+    cut = f", {n_cut} cut to {sequence_length} points" if n_cut else ""
+    return f"{source} ({len(sketches)} sketches{cut})", batch

@@ -1,6 +1,7 @@
 """The SketchRNN network and its checkpoints."""
 
 from .checkpoint import Checkpoint, config_from_state_dict, load_checkpoint, save_checkpoint
+from .eager import run_eager
 from .sketch_rnn import CONVOLUTIONS, LSTMState, SketchRNN, SketchRNNConfig
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "SketchRNNConfig",
     "config_from_state_dict",
     "load_checkpoint",
+    "run_eager",
     "save_checkpoint",
 ]

@@ -78,30 +78,46 @@ def _kind(value: object) -> str:
     return f"a list of length {len(value)}" if isinstance(value, list) else f"a value of type {type(value).__name__}"
 
 
-def as_sketch(values: Any) -> FloatArray:
-    """Check one sketch and convert it to float32.
+def as_strokes(values: object, first_row: int = 0) -> FloatArray:
+    """Check strokes and convert them to float32.
 
     Args:
-        values: (T, 3) of any float or integer dtype.
+        values: one sketch (T, 3) or N of them (N, T, 3), of any float or integer dtype.
+        first_row: what messages count the rows from, for a block of a larger array.
 
     Returns:
-        float32 (T, 3); the input itself if it already is that.
+        float32 of the same shape; the input itself if it already is float32.
 
     Raises:
         InputError: for another dtype, rank or last axis, or for values that are NaN, infinite or too large
-            for float32.
+            for float32; it names the rows (of N sketches) or points (of one).
     """
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # nested lists of unequal lengths
+        raise InputError(
+            f"expected strokes as (T, {INPUT_SIZE}) or (N, T, {INPUT_SIZE}), found uneven lists"
+        ) from error
     if array.dtype.kind not in "fiu":
         raise InputError(f"expected strokes of a float or integer dtype, found {array.dtype}")
-    if array.ndim != 2 or array.shape[1] != INPUT_SIZE:
-        raise InputError(f"expected a sketch of shape (T, {INPUT_SIZE}), found {array.shape}")
+    if array.ndim not in (2, 3) or array.shape[-1] != INPUT_SIZE:
+        raise InputError(f"expected strokes as (T, {INPUT_SIZE}) or (N, T, {INPUT_SIZE}), found shape {array.shape}")
     with np.errstate(over="ignore"):  # what overflows float32 becomes infinite and is refused below
-        sketch: FloatArray = array.astype(np.float32, copy=False)
-    bad = np.flatnonzero(~np.isfinite(sketch).all(axis=1))
+        strokes: FloatArray = array.astype(np.float32, copy=False)
+    bad = np.flatnonzero(~np.isfinite(strokes).all(axis=tuple(range(1, strokes.ndim))))
     if bad.size:
-        raise InputError(f"expected finite values, found NaN, infinity or a float32 overflow at point {bad[0]}")
-    return sketch
+        # ONNX Runtime's CPU LSTM turns such values into plausible probabilities, so they must not reach it.
+        where = "row" if strokes.ndim == 3 else "point"
+        raise InputError(
+            f"expected finite float32 values, found NaN, infinity or overflow in {where}{'s' * (bad.size > 1)} "
+            f"{_enumerate(bad + first_row)}; remove or repair them"
+        )
+    return strokes
+
+
+def _enumerate(numbers: npt.NDArray[np.intp], at_most: int = 8) -> str:
+    shown = ", ".join(str(number) for number in numbers[:at_most])
+    return shown if len(numbers) <= at_most else f"{shown} and {len(numbers) - at_most} more"
 
 
 def to_batch(sketches: Sequence[FloatArray], sequence_length: int) -> tuple[FloatArray, int]:

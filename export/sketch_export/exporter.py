@@ -1,0 +1,97 @@
+"""From a network to a proven model file."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import onnx
+import onnx_ir as ir
+import torch
+
+from sketch_infer import __version__
+from sketch_infer.atomic import write_atomically
+from sketch_infer.errors import InputError, ParityError
+from sketch_infer.labels import check_labels
+from sketch_infer.model_file import ModelMetadata, Probes
+from sketch_infer.parity import FP32_TOLERANCE, TRUTH_FACTOR, TRUTH_FLOOR, ParityReport
+from sketch_infer.strokes import INPUT_SIZE, PREPROCESSING
+from sketch_models import SketchRNN, run_eager
+
+from .drawings import probe_sketches
+from .plain_graph import make_plain
+from .proof import prove
+from .trace import OPSETS, trace
+from .weights import weights_sha256
+
+
+class NotProvenError(ParityError):
+    """The exported file differs from eager PyTorch and was not written; `report` says where and by how much."""
+
+    def __init__(self, path: Path, report: ParityReport) -> None:
+        super().__init__(f"{path} was not written: {report.summary}")
+        self.report = report
+
+
+def export_onnx(
+    model: SketchRNN,
+    path: str | Path,
+    labels: Sequence[str] | None = None,
+    *,
+    opset: int = OPSETS[0],
+    initial_state: bool = False,
+    random_weights: bool = False,
+) -> ParityReport:
+    """Export a network to one ONNX file and prove it; the file appears only when the proof holds.
+
+    Args:
+        model: the network; it is not changed.
+        path: the `.onnx` file to write; an existing one is replaced.
+        labels: class names in the order of the outputs; "class 0", "class 1" ... when None.
+        opset: ONNX operator set, 18 to 20.
+        initial_state: add inputs h_0 and c_0, each float32 (n_layers * 2, batch, hidden_size).
+        random_weights: record that the network was never trained, so that the runtime warns of its labels.
+
+    Returns:
+        the proof: every output compared at every batch size.
+
+    Raises:
+        InputError: if the labels do not fit, or the network does not read (dx, dy, pen).
+        NotProvenError: if ONNX Runtime's outputs differ from eager PyTorch's.
+        OutputError: if the file cannot be written.
+    """
+    if model.config.input_size != INPUT_SIZE:
+        raise InputError(
+            f"expected a network that reads {INPUT_SIZE} values per point (dx, dy, pen), "
+            f"found {model.config.input_size}"
+        )
+    path = Path(path)
+    graph = trace(model, opset, initial_state)
+    make_plain(graph)
+    # The oldest format version that has the opset, so that old runtimes open the file.
+    graph.ir_version = onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", opset)])
+    graph.metadata_props.update(_describe(model, labels, random_weights).to_props())
+    with write_atomically(path) as temporary:
+        ir.save(graph, temporary)
+        report = prove(temporary, model)
+        if not report:
+            raise NotProvenError(path, report)
+    return report
+
+
+def _describe(model: SketchRNN, labels: Sequence[str] | None, random_weights: bool) -> ModelMetadata:
+    n_classes = model.config.output_size
+    names, strokes = probe_sketches(model.config.sequence_length)
+    return ModelMetadata(
+        labels=check_labels(labels or [f"class {number}" for number in range(n_classes)], n_classes),
+        sequence_length=model.config.sequence_length,
+        preprocessing=PREPROCESSING,
+        random_weights=random_weights,
+        weights_sha256=weights_sha256(model),
+        tolerance={"fp32": FP32_TOLERANCE, "float64_factor": TRUTH_FACTOR, "float64_floor": TRUTH_FLOOR},
+        tool_versions={
+            "sketch-export": __version__,
+            "torch": torch.__version__,
+            **{package: version(package) for package in ("onnx", "onnxscript", "onnx-ir")},
+        },
+        probes=Probes(names, strokes, run_eager(model, strokes)),
+    )

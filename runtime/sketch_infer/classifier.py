@@ -1,0 +1,176 @@
+"""Strokes in, labels out: the library's front door."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError, ModelFileError
+from .model_file import ModelMetadata
+from .providers import ProviderChoice
+from .session import Session
+from .strokes import INPUT_SIZE, FloatArray, as_strokes, to_batch
+
+DEFAULT_MODEL = "default.onnx"
+"""File inside this package; `make export` writes it and the wheel carries it."""
+
+DEFAULT_BATCH_SIZE = 64
+"""Rows per call into ONNX Runtime. The LSTM holds 4 * hidden * time floats per row and direction (0.8 MB for 256
+hidden units and 186 steps), so a batch bounds the memory; larger ones are no faster on a CPU."""
+
+
+class TruncationWarning(UserWarning):
+    """Sketches had more points than the network reads; their tails were ignored."""
+
+
+def default_model() -> Path:
+    """Return the path of the model that comes with this installation.
+
+    Raises:
+        ModelFileError: if it has none.
+    """
+    path = Path(str(resources.files(__package__) / DEFAULT_MODEL))
+    if not path.is_file():
+        raise ModelFileError("this installation has no default model; run `make export` or name a model file")
+    return path
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the network says of N sketches.
+
+    Attributes:
+        log_probs: float32 (N, classes), natural logarithms of the probabilities.
+        logits: float32 (N, classes).
+        classes: class names in the order of the columns.
+    """
+
+    log_probs: FloatArray
+    logits: FloatArray
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.log_probs)
+
+    @property
+    def probabilities(self) -> FloatArray:
+        """float32 (N, classes); each row sums to 1."""
+        return np.exp(self.log_probs)
+
+    @property
+    def labels(self) -> list[str]:
+        """The likeliest class of each sketch."""
+        return [self.classes[column] for column in self.log_probs.argmax(axis=1)]
+
+    def top_k(self, k: int = 5) -> list[list[tuple[str, float]]]:
+        """Return for each sketch the k likeliest classes with their probabilities, likeliest first.
+
+        Equally likely classes stand in the order of `classes`; k beyond their number gives all.
+
+        Raises:
+            ValueError: if k is below 1.
+        """
+        if k < 1:
+            raise ValueError(f"expected k >= 1, found {k}")
+        columns: npt.NDArray[np.intp] = np.argsort(-self.log_probs, axis=1, kind="stable")[:, :k]
+        chosen = np.take_along_axis(self.probabilities, columns, axis=1)
+        return [
+            [(self.classes[column], float(probability)) for column, probability in zip(*row, strict=True)]
+            for row in zip(columns, chosen, strict=True)
+        ]
+
+
+class Classifier:
+    """Classify sketches with an exported model.
+
+    Args:
+        model: path of an `.onnx` file that sketch-export wrote; the installation's own when None.
+        provider: "cuda", "cpu", or "auto" for CUDA where it starts and else the CPU.
+        batch_size: sketches per call into ONNX Runtime.
+        threads: threads inside one operator.
+
+    Raises:
+        ModelFileError: if the file is missing, damaged or breaks the contract.
+        ProviderError: if CUDA was asked for and did not start.
+        DependencyError: if onnxruntime is not installed.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        provider: ProviderChoice = "auto",
+        batch_size: int = DEFAULT_BATCH_SIZE,
+        threads: int = 1,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"expected batch_size >= 1, found {batch_size}")
+        self._session = Session(default_model() if model is None else model, provider, threads)
+        self._batch_size = batch_size
+
+    @property
+    def metadata(self) -> ModelMetadata:
+        """What the model file says of itself: labels, sequence length, preprocessing and so on."""
+        return self._session.metadata
+
+    @property
+    def provider(self) -> str:
+        """The execution provider that really runs, for example "CPUExecutionProvider"."""
+        return self._session.provider
+
+    @property
+    def cuda_missing(self) -> str:
+        """Why provider="auto" did not take CUDA; empty otherwise."""
+        return self._session.cuda_missing
+
+    def predict(self, strokes: npt.ArrayLike | Sequence[npt.ArrayLike]) -> Predictions:
+        """Classify one sketch or many.
+
+        Args:
+            strokes: rows of (dx, dy, pen), any float or integer dtype: one sketch (T, 3), an array of sketches
+                (N, T, 3), or a list of N sketches (T, 3) of mixed lengths. Shorter sketches are zero-padded;
+                longer ones are cut with a TruncationWarning.
+
+        Returns:
+            predictions for the N sketches in order (N = 1 for one sketch; N may be 0).
+
+        Raises:
+            InputError: if the strokes have another shape or dtype, or values that are not finite.
+        """
+        sketches = _as_sketches(strokes)
+        chunks = []
+        n_cut = 0
+        for start in range(0, max(len(sketches), 1), self._batch_size):
+            batch, cut = to_batch(sketches[start : start + self._batch_size], self.metadata.sequence_length)
+            chunks.append(self._session.run(batch))
+            n_cut += cut
+        if n_cut:
+            message = f"cut {n_cut} of {len(sketches)} sketches to {self.metadata.sequence_length} points"
+            warnings.warn(message, TruncationWarning, stacklevel=2)
+        log_probs, logits = (np.concatenate([chunk[name] for chunk in chunks]) for name in ("log_probs", "logits"))
+        return Predictions(log_probs, logits, self.metadata.labels)
+
+
+def _as_sketches(strokes: object) -> list[FloatArray]:
+    """Split what `Classifier.predict` accepts into float32 sketches (T, 3)."""
+    if not isinstance(strokes, list | tuple) or (strokes and _is_point(strokes[0])):
+        array = as_strokes(strokes)
+        return list(array if array.ndim == 3 else array[None])
+    sketches = []
+    for position, values in enumerate(strokes):
+        try:
+            sketch = as_strokes(values)
+        except InputError as error:
+            raise InputError(f"sketch {position}: {error}") from error
+        if sketch.ndim != 2:
+            raise InputError(f"sketch {position}: expected shape (T, {INPUT_SIZE}), found {sketch.shape}")
+        sketches.append(sketch)
+    return sketches
+
+
+def _is_point(value: object) -> bool:
+    """Tell a point, a row of one sketch, from a sketch."""
+    return isinstance(value, list | tuple | np.ndarray) and len(value) > 0 and np.isscalar(value[0])

@@ -1,0 +1,169 @@
+"""The contract of the model file: names, shapes and metadata that exporter and runtime agree on."""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from .errors import InputError, ModelFileError
+from .labels import check_labels
+from .strokes import INPUT_SIZE, FloatArray
+
+FORMAT_VERSION = 1
+
+STROKES = "strokes"
+"""Input, float32 (batch, sequence_length, 3)."""
+STATES = ("h_0", "c_0")
+"""Optional inputs, the LSTM's initial state, each float32 (n_layers * 2, batch, hidden_size)."""
+OUTPUTS = ("log_probs", "logits")
+"""Outputs, each float32 (batch, classes)."""
+BATCH = "batch"
+"""Name of the one dynamic axis, shared by inputs and outputs."""
+
+_PREFIX = "sketch_infer."
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Sketches with eager PyTorch's own answers, so that a device without torch can compare itself to it.
+
+    Attributes:
+        names: what each of the P sketches is.
+        strokes: float32 (P, sequence_length, 3).
+        outputs: by output name, float32 (P, classes).
+    """
+
+    names: tuple[str, ...]
+    strokes: FloatArray
+    outputs: Mapping[str, FloatArray]
+
+    def to_json(self) -> str:
+        """Return names and arrays as JSON text, the arrays as base64 of little-endian float32."""
+        arrays = {STROKES: self.strokes, **self.outputs}
+        encoded = {name: _encode(array) for name, array in arrays.items()}
+        return json.dumps({"names": self.names, **encoded}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote; raises KeyError, TypeError or ValueError for anything else."""
+        values = json.loads(text)
+        outputs = {name: _decode(values[name]) for name in OUTPUTS}
+        probes = cls(tuple(values["names"]), _decode(values[STROKES]), outputs)
+        if {len(probes.names)} != {len(array) for array in (probes.strokes, *outputs.values())}:
+            raise ValueError("probes of unequal number")
+        return probes
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """What the model file says of itself, in its `metadata_props`.
+
+    Attributes:
+        labels: class names in the order of the outputs.
+        sequence_length: points per sketch that the network reads.
+        preprocessing: the stroke convention, `strokes.PREPROCESSING` as of the export.
+        random_weights: whether the network was never trained, so that its labels mean nothing.
+        weights_sha256: hash over the state dict that was exported.
+        tolerance: the parity bounds that the file was proven to meet, by name.
+        tool_versions: versions of what made the file, by package.
+        probes: sketches with eager PyTorch's outputs.
+    """
+
+    labels: tuple[str, ...]
+    sequence_length: int
+    preprocessing: str
+    random_weights: bool
+    weights_sha256: str
+    tolerance: Mapping[str, float]
+    tool_versions: Mapping[str, str]
+    probes: Probes
+
+    def to_props(self) -> dict[str, str]:
+        """Return the metadata as text by key, every key under one prefix."""
+        values = {
+            "format_version": str(FORMAT_VERSION),
+            "labels": json.dumps(self.labels, ensure_ascii=False),
+            "sequence_length": str(self.sequence_length),
+            "preprocessing": self.preprocessing,
+            "random_weights": json.dumps(self.random_weights),
+            "weights_sha256": self.weights_sha256,
+            "tolerance": json.dumps(self.tolerance),
+            "tool_versions": json.dumps(self.tool_versions),
+            "probes": self.probes.to_json(),
+        }
+        return {_PREFIX + key: value for key, value in values.items()}
+
+    @classmethod
+    def from_props(cls, props: Mapping[str, str]) -> Self:
+        """Read what `to_props` wrote.
+
+        Raises:
+            ModelFileError: if the metadata is missing, incomplete or of another format version.
+        """
+        values = {key.removeprefix(_PREFIX): value for key, value in props.items() if key.startswith(_PREFIX)}
+        if not values:
+            raise ModelFileError("has no sketch_infer metadata (labels, preprocessing); export it with sketch-export")
+        if values.get("format_version") != str(FORMAT_VERSION):
+            raise ModelFileError(
+                f"expected format version {FORMAT_VERSION}, found {values.get('format_version')}; "
+                "use matching versions of sketch-export and sketch-infer"
+            )
+        try:
+            labels = json.loads(values["labels"])
+            return cls(
+                labels=check_labels(labels, len(labels)),
+                sequence_length=int(values["sequence_length"]),
+                preprocessing=values["preprocessing"],
+                random_weights=json.loads(values["random_weights"]),
+                weights_sha256=values["weights_sha256"],
+                tolerance=json.loads(values["tolerance"]),
+                tool_versions=json.loads(values["tool_versions"]),
+                probes=Probes.from_json(values["probes"]),
+            )
+        except KeyError as error:
+            raise ModelFileError(f"its metadata lacks {error}; export it again") from error
+        except (TypeError, ValueError, InputError) as error:
+            raise ModelFileError(f"its metadata is damaged ({error}); export it again") from error
+
+
+def check_signature(
+    inputs: Mapping[str, tuple[str, list[int | str | None]]],
+    outputs: Mapping[str, tuple[str, list[int | str | None]]],
+    metadata: ModelMetadata,
+) -> None:
+    """Check a model's declared inputs and outputs, each name to (type, shape), against the contract.
+
+    Raises:
+        ModelFileError: if a name, type or axis is not as the module's constants say.
+    """
+    expected_outputs: dict[str, list[int | str | None]] = {name: [BATCH, len(metadata.labels)] for name in OUTPUTS}
+    strokes_shape: list[int | str | None] = [BATCH, metadata.sequence_length, INPUT_SIZE]
+    if list(inputs) not in ([STROKES], [STROKES, *STATES]):
+        raise ModelFileError(
+            f"expected input {STROKES} (and optionally {', '.join(STATES)}), found {', '.join(inputs)}"
+        )
+    if list(outputs) != list(OUTPUTS):
+        raise ModelFileError(f"expected outputs {', '.join(OUTPUTS)}, found {', '.join(outputs)}")
+    declared = {STROKES: inputs[STROKES], **outputs}
+    for name, shape in {STROKES: strokes_shape, **expected_outputs}.items():
+        if declared[name] != ("tensor(float)", shape):
+            found_type, found_shape = declared[name]
+            raise ModelFileError(f"expected {name} as tensor(float) {shape}, found {found_type} {found_shape}")
+    for name in inputs.keys() & set(STATES):
+        found_type, found_shape = inputs[name]
+        if found_type != "tensor(float)" or len(found_shape) != 3 or found_shape[1] != BATCH:
+            raise ModelFileError(
+                f"expected {name} as tensor(float) [layers * 2, batch, hidden], found {found_type} {found_shape}"
+            )
+
+
+def _encode(array: FloatArray) -> dict[str, Any]:
+    return {"shape": array.shape, "base64": base64.b64encode(array.astype("<f4").tobytes()).decode("ascii")}
+
+
+def _decode(value: Any) -> FloatArray:
+    array = np.frombuffer(base64.b64decode(value["base64"], validate=True), "<f4")
+    return array.reshape(value["shape"]).astype(np.float32)

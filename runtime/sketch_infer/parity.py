@@ -1,0 +1,191 @@
+"""Are two runs of the network the same? The comparison that exporter, tests and runtime share (numpy only)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .model_file import OUTPUTS
+
+FP32_TOLERANCE = 1e-5
+"""Largest |ONNX - eager| / scale, where scale = max(1, largest |logit| of the row).
+
+Logits are sums of some 1e5 products, so float32 rounding grows with them and not with the single output.
+"""
+
+TRUTH_FACTOR, TRUTH_FLOOR = 2.0, 1e-6
+"""Against float64: ONNX's error <= TRUTH_FACTOR * eager's own error + TRUTH_FLOOR, all in units of scale.
+
+Both are float32 sums in another order; being as near to the truth as eager is, is all that can be asked.
+"""
+
+Outputs = Mapping[str, npt.NDArray[np.floating]]
+"""log_probs and logits by name, each (N, classes)."""
+
+
+@dataclass(frozen=True)
+class OutputParity:
+    """The comparison of one output; true when it holds.
+
+    Attributes:
+        case: what was run, for example "batch 7".
+        output: name of the output.
+        eager_shape, onnx_shape: the shapes.
+        eager_dtype, onnx_dtype: the dtypes' names.
+        max_abs: largest |ONNX - eager|; NaN when the shapes differ or a value is not finite.
+        max_scaled: the same in units of scale, which is what the tolerance bounds.
+        tolerance: the bound on `max_scaled`.
+        eager_error, onnx_error: largest distance of each from float64, in units of scale; NaN if not computed.
+        top1_agreement: share of rows with the same largest entry; 1 for no rows.
+    """
+
+    case: str
+    output: str
+    eager_shape: tuple[int, ...]
+    onnx_shape: tuple[int, ...]
+    eager_dtype: str
+    onnx_dtype: str
+    max_abs: float
+    max_scaled: float
+    tolerance: float
+    eager_error: float
+    onnx_error: float
+    top1_agreement: float
+
+    @property
+    def problem(self) -> str:
+        """What does not hold and what would pass; empty when all holds."""
+        if self.eager_shape != self.onnx_shape:
+            return f"shape {self.onnx_shape}, expected {self.eager_shape}"
+        if self.eager_dtype != self.onnx_dtype:
+            return f"dtype {self.onnx_dtype}, expected {self.eager_dtype}"
+        if not np.isfinite(self.max_scaled):
+            return "a value is NaN or infinite"
+        if self.max_scaled > self.tolerance:
+            return f"off by {self.max_scaled:.2e} of the row's scale; a tolerance of {self.max_scaled:.2e} would pass"
+        truth_bound = TRUTH_FACTOR * self.eager_error + TRUTH_FLOOR
+        if self.onnx_error > truth_bound:  # false for NaN: not computed
+            return (
+                f"{self.onnx_error:.2e} from float64, eager only {self.eager_error:.2e}; {truth_bound:.2e} would pass"
+            )
+        return ""
+
+    def __bool__(self) -> bool:
+        return not self.problem
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """Comparisons of ONNX with eager PyTorch; true when all hold, and printable as a table."""
+
+    rows: tuple[OutputParity, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.rows) and all(self.rows)
+
+    def __add__(self, other: "ParityReport") -> "ParityReport":
+        return ParityReport(self.rows + other.rows)
+
+    @property
+    def summary(self) -> str:
+        """One line: the verdict, and the worst figure or the first problem."""
+        if not self.rows:
+            return "FAIL: nothing was compared"
+        for row in self.rows:
+            if not row:
+                return f"FAIL: {row.case}, {row.output}: {row.problem}"
+        worst = max(self.rows, key=lambda row: row.max_scaled)
+        return (
+            f"PASS: equal to eager PyTorch in shapes, dtypes and values; largest difference {worst.max_scaled:.1e} "
+            f"of the row's scale (tolerance {worst.tolerance:.0e})"
+        )
+
+    def __str__(self) -> str:
+        columns: dict[str, Callable[[OutputParity], str]] = {
+            "case": lambda row: row.case,
+            "output": lambda row: row.output,
+            "shape eager": lambda row: str(row.eager_shape),
+            "shape ONNX": lambda row: str(row.onnx_shape),
+            "max abs diff": lambda row: f"{row.max_abs:.1e}",
+            "/ scale": lambda row: f"{row.max_scaled:.1e}",
+        }
+        if any(np.isfinite(row.onnx_error) for row in self.rows):
+            columns["eager off float64"] = lambda row: f"{row.eager_error:.1e}"
+            columns["ONNX off float64"] = lambda row: f"{row.onnx_error:.1e}"
+        columns["top-1"] = lambda row: f"{row.top1_agreement:.2%}"
+        columns["verdict"] = lambda row: "ok" if row else row.problem
+        cells = [[cell(row) for cell in columns.values()] for row in self.rows]
+        return format_table(list(columns), cells) + f"\n{self.summary}"
+
+
+def compare_outputs(
+    case: str,
+    eager: Outputs,
+    onnx: Outputs,
+    float64: Outputs | None = None,
+    tolerance: float = FP32_TOLERANCE,
+) -> ParityReport:
+    """Compare both outputs of one run with eager PyTorch's on the same strokes.
+
+    Args:
+        case: what was run, for the report.
+        eager: eager PyTorch's outputs in float32.
+        onnx: the outputs to judge.
+        float64: the outputs of the same network computed in float64; adds the bound on the distance from it.
+        tolerance: bound on |onnx - eager| in units of a row's scale.
+    """
+    return ParityReport(
+        tuple(
+            _compare(case, name, eager, onnx[name], float64[name] if float64 is not None else None, tolerance)
+            for name in OUTPUTS
+        )
+    )
+
+
+def _compare(
+    case: str,
+    name: str,
+    eager: Outputs,
+    onnx: npt.NDArray[np.floating],
+    float64: npt.NDArray[np.floating] | None,
+    tolerance: float,
+) -> OutputParity:
+    expected = eager[name]
+    max_abs = max_scaled = eager_error = onnx_error = float("nan")
+    top1_agreement = 0.0
+    if expected.shape == onnx.shape:
+        scale = np.maximum(1.0, np.abs(eager["logits"].astype(np.float64)).max(axis=1, keepdims=True, initial=0.0))
+        difference = np.abs(onnx.astype(np.float64) - expected.astype(np.float64))
+        max_abs = _largest(difference)
+        max_scaled = _largest(difference / scale)
+        if float64 is not None:
+            eager_error = _largest(np.abs(expected - float64) / scale)
+            onnx_error = _largest(np.abs(onnx - float64) / scale)
+        same_top1 = expected.argmax(axis=1) == onnx.argmax(axis=1)
+        top1_agreement = float(same_top1.mean()) if len(onnx) else 1.0
+    return OutputParity(
+        case=case,
+        output=name,
+        eager_shape=expected.shape,
+        onnx_shape=onnx.shape,
+        eager_dtype=expected.dtype.name,
+        onnx_dtype=onnx.dtype.name,
+        max_abs=max_abs,
+        max_scaled=max_scaled,
+        tolerance=tolerance,
+        eager_error=eager_error,
+        onnx_error=onnx_error,
+        top1_agreement=top1_agreement,
+    )
+
+
+def _largest(values: npt.NDArray[np.floating]) -> float:
+    return float(values.max(initial=0.0))  # NaN if any value is NaN
+
+
+def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out text cells in columns, left-aligned, two spaces apart."""
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows))
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,141 @@
+"""Which execution provider really runs.
+
+ONNX Runtime lists CUDA as available when its wheel was built with it, and a session that asks for CUDA without a
+GPU or its libraries becomes a CPU session with a log line at most. Here the session is asked afterwards, and the
+reason is found by loading the libraries one by one.
+"""
+
+import contextlib
+import ctypes
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal, get_args
+
+from .errors import DependencyError, ModelFileError, ProviderError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession, SessionOptions
+
+ProviderChoice = Literal["auto", "cpu", "cuda"]
+PROVIDER_CHOICES: tuple[str, ...] = get_args(ProviderChoice)
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+
+_FATAL = 4
+"""ONNX Runtime's log severity that leaves only what ends the process."""
+
+
+def import_onnxruntime() -> ModuleType:
+    """Import onnxruntime, late, because it takes longer than everything else in the runtime together.
+
+    Raises:
+        DependencyError: if neither of its wheels is installed, or the one that is does not load.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise DependencyError(
+            f"ONNX Runtime cannot be imported ({error}); install it with: pip install 'sketch-infer[cpu]' "
+            "(or [cuda] for an NVIDIA GPU)"
+        ) from error
+    module: ModuleType = onnxruntime
+    return module
+
+
+def start_session(
+    model: str | Path | bytes, options: "SessionOptions", provider: ProviderChoice
+) -> tuple["InferenceSession", str]:
+    """Open a model on the provider that was asked for, or say why that cannot be.
+
+    Args:
+        model: path or bytes of an ONNX file.
+        options: threads and the like.
+        provider: "cuda" or nothing, "cpu", or "auto": CUDA where it starts, else the CPU.
+
+    Returns:
+        the session, and why "auto" did not take CUDA (empty when CUDA runs or was not wanted).
+
+    Raises:
+        ProviderError: if CUDA was asked for and did not start.
+        ModelFileError: if ONNX Runtime cannot use the file.
+    """
+    if provider == "cpu":
+        return _open(model, options, CPU), ""
+    reason = _missing_for_cuda()
+    if not reason:
+        onnxruntime = import_onnxruntime()
+        with _quiet(onnxruntime):
+            onnxruntime.preload_dlls()
+        session = _open(model, options, CUDA)
+        if session.get_providers()[0] == CUDA:
+            return session, ""
+        reason = _why_cuda_failed()
+    if provider == "cuda":
+        raise ProviderError(f"CUDA did not start: {reason}")
+    return _open(model, options, CPU), reason
+
+
+def _open(model: str | Path | bytes, options: "SessionOptions", provider: str) -> "InferenceSession":
+    onnxruntime = import_onnxruntime()
+    providers: list[object] = [CPU] if provider == CPU else [CUDA, CPU]
+    try:
+        with _quiet(onnxruntime):
+            return onnxruntime.InferenceSession(
+                model if isinstance(model, bytes) else str(model), sess_options=options, providers=providers
+            )
+    except Exception as error:  # its exception classes share no base but Exception
+        reason = " ".join(str(error).split()).removeprefix("[ONNXRuntimeError] : ")
+        raise ModelFileError(f"not a model that ONNX Runtime {onnxruntime.__version__} can open: {reason}") from error
+
+
+@contextlib.contextmanager
+def _quiet(onnxruntime: ModuleType) -> Iterator[None]:
+    """Keep ONNX Runtime from writing its own account of a failure; ours is one line.
+
+    Its native part writes to stderr, its Python part (missing libraries, failed providers) prints to stdout, where
+    it would end up among results.
+    """
+    onnxruntime.set_default_logger_severity(_FATAL)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        onnxruntime.set_default_logger_severity(2)  # its default: warnings
+
+
+def _missing_for_cuda() -> str:
+    """Return what rules CUDA out before it is tried: wheel, driver or GPU; empty if nothing does."""
+    onnxruntime = import_onnxruntime()
+    if CUDA not in onnxruntime.get_available_providers():
+        return (
+            "the installed onnxruntime is a CPU build; replace it: pip uninstall onnxruntime, "
+            "then pip install 'sketch-infer[cuda]'"
+        )
+    library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    try:
+        driver = ctypes.CDLL(library)
+    except OSError:
+        return f"no NVIDIA driver here ({library} is missing)"
+    count = ctypes.c_int(0)
+    # CUDA driver API: both calls return 0 (CUDA_SUCCESS) when they worked.
+    status = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
+    if status or not count.value:
+        return f"the NVIDIA driver finds no GPU (CUDA driver status {status}, {count.value} devices)"
+    return ""
+
+
+def _why_cuda_failed() -> str:
+    """Return which library the CUDA provider lacks, found by loading it as ONNX Runtime does."""
+    suffix = "onnxruntime_providers_cuda.dll" if sys.platform == "win32" else "libonnxruntime_providers_cuda.so"
+    library = Path(str(import_onnxruntime().__file__)).parent / "capi" / suffix
+    try:
+        ctypes.CDLL(str(library))
+    except OSError as error:
+        return f"{error}; install the CUDA libraries: pip install 'sketch-infer[cuda]'"
+    return (
+        "the driver and libraries load, but ONNX Runtime could not start CUDA (is the driver too old for this wheel?)"
+    )

@@ -1,0 +1,85 @@
+"""One ONNX Runtime session over one model file, held to the contract of `model_file`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from .errors import InputError, ModelFileError
+from .model_file import OUTPUTS, STATES, STROKES, ModelMetadata, check_signature
+from .providers import ProviderChoice, import_onnxruntime, start_session
+from .strokes import INPUT_SIZE, FloatArray
+
+
+class Session:
+    """Run a model file on batches that are already brought to its sequence length.
+
+    Attributes:
+        metadata: what the file says of itself.
+        provider: the execution provider that really runs, "CPUExecutionProvider" or "CUDAExecutionProvider".
+        cuda_missing: why `provider="auto"` did not take CUDA; empty otherwise.
+        state_shapes: (n_layers * 2, hidden_size) of the initial-state inputs by name; empty for a model without.
+    """
+
+    def __init__(self, model: str | Path, provider: ProviderChoice = "auto", threads: int = 1) -> None:
+        """Open the file.
+
+        Args:
+            model: path of an `.onnx` file that sketch-export wrote.
+            provider: "cuda", "cpu", or "auto" for CUDA where it starts and else the CPU.
+            threads: threads inside one operator. One is the fastest for one sketch: splitting the LSTM's small
+                steps costs more than it gains.
+
+        Raises:
+            ModelFileError: if the file is missing, damaged or breaks the contract.
+            ProviderError: if CUDA was asked for and did not start.
+            DependencyError: if onnxruntime is not installed.
+        """
+        path = Path(model)
+        if not path.is_file():
+            raise ModelFileError(f"{model}: expected a model file, found {'a folder' if path.is_dir() else 'nothing'}")
+        options = import_onnxruntime().SessionOptions()
+        options.intra_op_num_threads = threads
+        # Idle threads that spin slow down whatever runs beside them.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3  # errors only
+        try:
+            self._session, self.cuda_missing = start_session(path, options, provider)
+            self.metadata = ModelMetadata.from_props(self._session.get_modelmeta().custom_metadata_map)
+            inputs = {value.name: (value.type, value.shape) for value in self._session.get_inputs()}
+            outputs = {value.name: (value.type, value.shape) for value in self._session.get_outputs()}
+            check_signature(inputs, outputs, self.metadata)
+        except ModelFileError as error:
+            raise ModelFileError(f"{model}: {error}") from error
+        self.provider: str = self._session.get_providers()[0]
+        self.state_shapes = {name: (inputs[name][1][0], inputs[name][1][2]) for name in STATES if name in inputs}
+
+    def run(self, strokes: FloatArray, state: Mapping[str, FloatArray] | None = None) -> dict[str, FloatArray]:
+        """Run one batch, as it is, in one call.
+
+        Args:
+            strokes: float32 (batch, sequence_length, 3), finite.
+            state: for a model with initial-state inputs, h_0 and c_0, each float32 (n_layers * 2, batch,
+                hidden_size); zeros when None.
+
+        Returns:
+            log_probs and logits by name, each float32 (batch, classes).
+
+        Raises:
+            InputError: if the strokes' shape or dtype is not as above, or the model has no such state inputs.
+        """
+        expected = (len(strokes), self.metadata.sequence_length, INPUT_SIZE)
+        if strokes.dtype != np.float32 or strokes.shape != expected:
+            raise InputError(f"expected float32 strokes {expected}, found {strokes.dtype} {strokes.shape}")
+        if not len(strokes):
+            # ONNX Runtime's CPU LSTM aborts the process on a batch of zero rows.
+            return {name: np.empty((0, len(self.metadata.labels)), np.float32) for name in OUTPUTS}
+        if state is None:
+            state = {
+                name: np.zeros((layers, len(strokes), hidden), np.float32)
+                for name, (layers, hidden) in self.state_shapes.items()
+            }
+        if state.keys() != self.state_shapes.keys():
+            raise InputError(f"expected initial states {sorted(self.state_shapes)}, found {sorted(state)}")
+        results = self._session.run(OUTPUTS, {STROKES: strokes, **state})
+        return dict(zip(OUTPUTS, results, strict=True))
