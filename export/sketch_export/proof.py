@@ -56,7 +56,7 @@ def prove(
 
     Raises:
         ModelFileError: if the file breaks ONNX's rules or the contract of the model file.
-        ParityError: if it was exported from other weights than the model's.
+        ParityError: if it was exported from other weights than the model's, or fails to run at a batch size.
         ProviderError: if CUDA was asked for and did not start.
     """
     check_structure(path)
@@ -84,13 +84,15 @@ def check_structure(path: Path) -> None:
     """
     try:
         model = onnx.load(path, load_external_data=False)
-        onnx.checker.check_model(model, full_check=True)
-    except Exception as error:  # protobuf, checker and shape inference raise classes of their own
-        reason = " ".join(str(error).split())
-        raise ModelFileError(f"{path}: not a valid ONNX file: {reason}") from error
+    except Exception as error:  # protobuf raises classes of its own
+        raise ModelFileError(f"{path}: not an ONNX file: {' '.join(str(error).split())}") from error
     outside = [tensor.name for tensor in model.graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
     if outside:
         raise ModelFileError(f"{path}: expected all weights inside the file, found outside: {', '.join(outside)}")
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ModelFileError(f"{path}: not a valid ONNX file: {' '.join(str(error).split())}") from error
 
 
 def _check_origin(path: Path, session: Session, model: SketchRNN) -> None:
@@ -105,9 +107,13 @@ def _check_origin(path: Path, session: Session, model: SketchRNN) -> None:
 def _compare(
     case: str, session: Session, model: SketchRNN, strokes: FloatArray, state: dict[str, FloatArray] | None
 ) -> ParityReport:
+    try:
+        outputs = session.run(strokes, state)
+    except ModelFileError as error:
+        raise ParityError(f"{case}: {error}") from error
     return compare_outputs(
         case,
         eager=run_eager(model, strokes, state),
-        onnx=session.run(strokes, state),
+        onnx=outputs,
         float64=run_eager(model, strokes, state, torch.float64),
     )

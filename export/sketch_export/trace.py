@@ -48,9 +48,11 @@ def trace(model: SketchRNN, opset: int = OPSETS[0], initial_state: bool = False)
         # Two tensors: one that is passed twice would become one input.
         args += ((torch.zeros(state_shape), torch.zeros(state_shape)),)
         dynamic_shapes += (({1: batch}, {1: batch}),)
+    # With gradients torch walks through the LSTM step by step three times, without only once (15 s against 8.5 s).
+    network = copy.deepcopy(model).to(device="cpu", dtype=torch.float32).eval().requires_grad_(False)
     with _quiet_exporter():
         program = torch.onnx.export(
-            copy.deepcopy(model).to(device="cpu", dtype=torch.float32).eval(),
+            network,
             args,
             dynamic_shapes=dynamic_shapes,
             dynamo=True,

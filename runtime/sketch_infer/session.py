@@ -67,6 +67,7 @@ class Session:
 
         Raises:
             InputError: if the strokes' shape or dtype is not as above, or the model has no such state inputs.
+            ModelFileError: if ONNX Runtime fails on the batch.
         """
         expected = (len(strokes), self.metadata.sequence_length, INPUT_SIZE)
         if strokes.dtype != np.float32 or strokes.shape != expected:
@@ -81,5 +82,9 @@ class Session:
             }
         if state.keys() != self.state_shapes.keys():
             raise InputError(f"expected initial states {sorted(self.state_shapes)}, found {sorted(state)}")
-        results = self._session.run(OUTPUTS, {STROKES: strokes, **state})
+        try:
+            results = self._session.run(OUTPUTS, {STROKES: strokes, **state})
+        except Exception as error:  # its exception classes share no base but Exception
+            reason = " ".join(str(error).split())
+            raise ModelFileError(f"the model does not run on a batch of {len(strokes)}: {reason}") from error
         return dict(zip(OUTPUTS, results, strict=True))

@@ -1,0 +1,51 @@
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+INSTALLED := $(VENV)/.installed
+MODEL := runtime/sketch_infer/default.onnx
+# The trained weights where the repository has them; without them the pipeline still runs, on random weights.
+CHECKPOINT := $(wildcard models/sketch_rnn.safetensors)
+STROKES ?= runtime/samples/drawings.ndjson
+
+EXPORT := $(BIN)/sketch-export onnx --output $(MODEL) \
+	$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT),--random-weights)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup export infer test lint typecheck wheel clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## Install both packages and the development tools into .venv
+
+export: setup ## Export the model to ONNX, prove it, and make it the default of sketch-infer
+	$(EXPORT)
+
+infer: $(MODEL) ## Classify STROKES=FILE, by default the sample drawings
+	$(BIN)/sketch-infer $(STROKES)
+
+test: $(MODEL) ## Run the tests
+	$(BIN)/pytest
+
+lint: setup ## Check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+typecheck: setup ## Check types
+	$(BIN)/mypy
+
+wheel: $(MODEL) ## Build the runtime's wheel, the model inside, into dist/
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./runtime
+	@ls dist/sketch_infer-*.whl
+
+clean: ## Remove .venv, dist, caches and the exported model
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache $(MODEL)
+	find runtime models export tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml runtime/pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ./runtime --editable '.[dev]'
+	@touch $@
+
+$(MODEL): $(INSTALLED) $(CHECKPOINT) $(wildcard runtime/sketch_infer/*.py models/sketch_models/*.py export/sketch_export/*.py)
+	$(EXPORT)

@@ -1,0 +1,83 @@
+"""Traps of the tools below us: each is sprung once as it is, then shown not to reach our users."""
+
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from conftest import TINY, make_model
+
+from sketch_infer import Classifier, InputError, ProviderError
+from sketch_infer.providers import CPU, CUDA
+from sketch_models import run_eager
+
+
+def cuda_runs(model: Path) -> bool:
+    return Classifier(model, "auto").provider == CUDA
+
+
+def test_a_batch_of_one_is_baked_in_without_a_warning(tmp_path: Path, tiny_onnx: Path) -> None:
+    path = tmp_path / "baked.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            make_model(),
+            (torch.zeros(1, TINY.sequence_length, 3),),
+            path,
+            dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+            dynamo=True,
+            verbose=False,
+        )
+    outputs = onnx.load(path).graph.output
+    assert [output.type.tensor_type.shape.dim[0].dim_value for output in outputs] == [1, 1]
+    ours = onnx.load(tiny_onnx).graph.output
+    assert [output.type.tensor_type.shape.dim[0].dim_param for output in ours] == ["batch", "batch"]
+    assert len(Classifier(tiny_onnx, "cpu").predict(np.zeros((5, 24, 3)))) == 5
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+def test_no_rows_abort_onnx_runtime_but_not_us(tiny_onnx: Path) -> None:
+    raw = (
+        "import numpy, onnxruntime, sys; "
+        "s = onnxruntime.InferenceSession(sys.argv[1], providers=['CPUExecutionProvider']); "
+        "s.run(None, {'strokes': numpy.zeros((0, 24, 3), numpy.float32)})"
+    )
+    died = subprocess.run([sys.executable, "-c", raw, str(tiny_onnx)], capture_output=True, check=False)
+    assert died.returncode < 0  # ended by a signal, which no except clause sees
+    predictions = Classifier(tiny_onnx, "cpu").predict(np.zeros((0, 24, 3)))
+    assert (predictions.log_probs.shape, predictions.logits.shape, predictions.labels) == ((0, 5), (0, 5), [])
+
+
+def test_nan_becomes_plausible_in_onnx_runtime_but_is_refused_here(tiny_onnx: Path) -> None:
+    strokes = np.zeros((2, 24, 3), np.float32)
+    strokes[1, 3, 0] = np.nan
+    session = onnxruntime.InferenceSession(str(tiny_onnx), providers=["CPUExecutionProvider"])
+    probabilities = np.exp(session.run(["log_probs"], {"strokes": strokes})[0])
+    assert np.isfinite(probabilities).all()
+    assert np.isnan(run_eager(make_model(), strokes)["logits"][1]).all()
+    with pytest.raises(InputError, match="NaN, infinity or overflow in row 1;"):
+        Classifier(tiny_onnx, "cpu").predict(strokes)
+
+
+def test_a_cuda_session_becomes_a_cpu_session_but_not_here(tiny_onnx: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    if CUDA not in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime is built without CUDA")
+    if cuda_runs(tiny_onnx):
+        pytest.skip("CUDA works here")
+    options = onnxruntime.SessionOptions()
+    session = onnxruntime.InferenceSession(str(tiny_onnx), options, providers=[CUDA])
+    assert session.get_providers() == [CPU]
+    capfd.readouterr()
+    with pytest.raises(ProviderError, match="CUDA did not start: ") as raised:
+        Classifier(tiny_onnx, "cuda")
+    assert "\n" not in str(raised.value)
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", "")  # ONNX Runtime's own account of it is kept back
+    automatic = Classifier(tiny_onnx, "auto")
+    assert automatic.provider == CPU
+    assert automatic.cuda_missing
