@@ -11,17 +11,19 @@ def run_reference(
 ) -> dict[str, Array]:
     """Return log_probs, logits, the LSTM's output (batch, time, 2 * hidden) and its final h_n, c_n."""
     x = np.asarray(strokes, np.float64)  # (batch, time, 3)
-    for layer in ("conv1d_1", "conv1d_2", "conv1d_3"):
-        x = _convolve(x, weights[f"{layer}.weight"], weights[f"{layer}.bias"])
+    for convolution in ("conv1d_1", "conv1d_2", "conv1d_3"):
+        x = _convolve(x, weights[f"{convolution}.weight"], weights[f"{convolution}.bias"])
     final_h, final_c = [], []
     n_layers = sum(name.startswith("lstm_1.weight_hh") for name in weights) // 2
     for layer in range(n_layers):
         directions = []
         for direction, suffix in enumerate(("", "_reverse")):
             h_0, c_0 = (state[2 * layer + direction] for state in hidden) if hidden else (0.0, 0.0)
-            names = [f"lstm_1.{kind}_l{layer}{suffix}" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+            w_ih, w_hh, b_ih, b_hh = (
+                weights[f"lstm_1.{kind}_l{layer}{suffix}"] for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            )
             steps = x[:, ::-1] if suffix else x
-            output, h, c = _run_lstm(steps, *(weights[name] for name in names), h_0, c_0)
+            output, h, c = _run_lstm(steps, w_ih, w_hh, b_ih, b_hh, h_0, c_0)
             directions.append(output[:, ::-1] if suffix else output)
             final_h.append(h)
             final_c.append(c)

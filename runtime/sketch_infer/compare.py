@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from .classifier import Predictions
-from .errors import DependencyError, ModelFileError
+from .errors import DependencyError, InputError, ModelFileError
 from .model_file import OUTPUTS
 from .parity import ParityReport, compare_outputs
 from .strokes import FloatArray
@@ -43,8 +43,11 @@ class EagerComparison:
         """Run eager PyTorch on all batches and compare.
 
         Raises:
+            InputError: if there was no batch.
             ModelFileError: if the checkpoint's network does not take these strokes.
         """
+        if not self._batches:
+            raise InputError("no sketches to compare on: the input has no rows")
         strokes = np.concatenate([batch for batch, _ in self._batches])
         onnx = {
             name: np.concatenate([getattr(predictions, name) for _, predictions in self._batches]) for name in OUTPUTS

@@ -80,8 +80,10 @@ class Session:
                 name: np.zeros((layers, len(strokes), hidden), np.float32)
                 for name, (layers, hidden) in self.state_shapes.items()
             }
-        if state.keys() != self.state_shapes.keys():
-            raise InputError(f"expected initial states {sorted(self.state_shapes)}, found {sorted(state)}")
+        found = {name: array.shape for name, array in state.items()}
+        needed = {name: (layers, len(strokes), hidden) for name, (layers, hidden) in self.state_shapes.items()}
+        if found != needed:
+            raise InputError(f"expected initial states {needed or 'none'}, found {found}")
         try:
             results = self._session.run(OUTPUTS, {STROKES: strokes, **state})
         except Exception as error:  # its exception classes share no base but Exception
