@@ -61,7 +61,9 @@ def stroke_batch(xy: Array, pen: Array, lengths: Array) -> Array:
     return rows.astype(np.float32, copy=False)
 
 
-def vary(xy: Array, pen: Array, lengths: Array, how: Augmentation, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+def vary(
+    xy: Array, pen: Array, lengths: Array, how: Augmentation, rng: np.random.Generator
+) -> tuple[Array, Array, Array]:
     """Return varied copies of padded drawings; arguments and results as in `stroke_batch`."""
     xy, pen, lengths = _vary_strokes(xy, pen, lengths, how, rng)
     return _vary_points(xy, lengths, how, rng), pen, lengths

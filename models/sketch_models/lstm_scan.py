@@ -6,27 +6,31 @@ import torch
 from torch import Tensor
 
 
-class LSTMScan(torch.autograd.Function):
+def lstm_scan(projected: Tensor, weight: Tensor, h_0: Tensor, c_0: Tensor, backwards: bool) -> Tensor:
     """Run one direction of one LSTM layer over inputs already projected to the gates.
 
     Gates are packed i, f, g, o as in torch. The rows of g, in the projections and in `weight`, are expected
     **doubled**: tanh(z) = 2 * sigmoid(2 z) - 1, so that one sigmoid serves all four gates (torch's tanh takes
     six times as long as its sigmoid on a CPU). The matrix products run in the dtype of `projected`; the cell
     state stays float32.
-    """
 
+    Args:
+        projected: (steps, batch, 4 * hidden), the inputs times weight_ih plus both biases.
+        weight: (4 * hidden, hidden), weight_hh in the dtype of `projected`.
+        h_0: (batch, hidden) in the dtype of `projected`.
+        c_0: (batch, hidden), float32.
+        backwards: run from the last step to the first.
+
+    Returns:
+        the states h, (steps, batch, hidden) in the dtype of `projected`.
+    """
+    states: Tensor = _LSTMScan.apply(projected, weight, h_0, c_0, backwards)  # type: ignore[no-untyped-call]
+    return states
+
+
+class _LSTMScan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, projected: Tensor, weight: Tensor, h_0: Tensor, c_0: Tensor, backwards: bool) -> Tensor:
-        """Return the states h, (steps, batch, hidden) in the dtype of `projected`.
-
-        Args:
-            ctx: autograd's.
-            projected: (steps, batch, 4 * hidden), the inputs times weight_ih plus both biases.
-            weight: (4 * hidden, hidden), weight_hh in the dtype of `projected`.
-            h_0: (batch, hidden) in the dtype of `projected`.
-            c_0: (batch, hidden), float32.
-            backwards: run from the last step to the first.
-        """
         steps, batch, width = projected.shape
         hidden = width // 4
         gates = torch.empty_like(projected)
@@ -46,7 +50,7 @@ class LSTMScan(torch.autograd.Function):
         return states
 
     @staticmethod
-    def backward(ctx: Any, grad_states: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad_states: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of `projected`, `weight`, `h_0` and `c_0`."""
         gates, states, cells, tanh_cells, weight, h_0, c_0 = ctx.saved_tensors
         steps, _, hidden = states.shape

@@ -85,6 +85,7 @@ def _distances(points: Points, start: Points, end: Points) -> Points:
     length = np.hypot(*direction)
     offsets = points - start
     if length == 0:
-        return np.hypot(*offsets.T)
-    distances: Points = np.abs(offsets[:, 0] * direction[1] - offsets[:, 1] * direction[0]) / length
+        distances: Points = np.hypot(offsets[:, 0], offsets[:, 1])
+    else:
+        distances = np.abs(offsets[:, 0] * direction[1] - offsets[:, 1] * direction[0]) / length
     return distances
