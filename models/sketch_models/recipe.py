@@ -22,6 +22,8 @@ class Phase:
         further_share: part of the further classes' drawings (those that the network shall not name in the end) that an
             epoch reads, drawn anew each time.
         dropout: probability of a unit between LSTM and head being left out.
+        among_all: weight of the loss among all classes.
+        among_targets: weight of the loss of the targets' drawings among the targets.
         augmentation: how drawings are varied.
         warm_up: part of the phase with a rising learning rate.
     """
@@ -32,6 +34,8 @@ class Phase:
     last_learning_rate: float
     further_share: float
     dropout: float
+    among_all: float
+    among_targets: float
     augmentation: Augmentation
     warm_up: float = 0.02
 
@@ -45,7 +49,6 @@ class Recipe:
         batch_size: drawings per step.
         seed: of everything random.
         label_smoothing: of both losses.
-        target_weight: weight of the loss among the target classes beside the loss among all.
         weight_decay: of all but the head.
         head_weight_decay: of the head.
         settle_penalty: weight of `FastOutput.unsettled`.
@@ -58,10 +61,9 @@ class Recipe:
     batch_size: int = 256
     seed: int = 0
     label_smoothing: float = 0.1
-    target_weight: float = 0.3
     weight_decay: float = 0.01
     head_weight_decay: float = 0.05
-    settle_penalty: float = 1.0
+    settle_penalty: float = 20.0
     balance: float = 0.0
     averaging: float = 0.999
     workers: int = 2

@@ -154,13 +154,13 @@ def _recipe(options: dict[str, Any]) -> Recipe:
         reorder=min(0.1 * strength, 1.0),
     )
     first, fine = options["learning_rate"], options["fine_learning_rate"]
-    phases = [Phase("train", options["epochs"], first, first / 200, 0.0, options["dropout"], varied)]
+    phases = [Phase("train", options["epochs"], first, first / 200, 0.0, options["dropout"], 1.0, 0.0, varied)]
     if options["pretrain"]:
         share, dropout = options["further_share"], options["dropout"]
-        phases = [Phase("fine", options["epochs"], fine, fine / 200, share, dropout, varied)]
+        phases = [Phase("fine", options["epochs"], fine, fine / 200, share, dropout, 0.3, 1.0, varied)]
         if options["pretrain_epochs"]:
             # Little dropout: five times the drawings, read a few times each.
-            before = Phase("pretrain", options["pretrain_epochs"], first, first / 20, 1.0, 0.25, varied)
+            before = Phase("pretrain", options["pretrain_epochs"], first, first / 20, 1.0, 0.25, 1.0, 0.3, varied)
             phases = [before, *phases]
     return Recipe(
         tuple(phases),

@@ -173,13 +173,13 @@ class Trainer:
         units = 2 * self.net.core.config.hidden_size
         kept_units = torch.from_numpy((rng.random((len(rows), units), np.float32) < kept).astype(np.float32) / kept)
         output = self.net(sketches, torch.from_numpy(np.maximum(lengths - 1, 1)), kept_units)
-        loss = cross_entropy(output.logits, labels, reduction="sum", label_smoothing=recipe.label_smoothing)
+        smoothing = recipe.label_smoothing
+        loss = phase.among_all * cross_entropy(output.logits, labels, reduction="sum", label_smoothing=smoothing)
         target = labels < self.n_targets
-        if output.logits.shape[1] > self.n_targets and target.any():
+        if phase.among_targets and target.any():
             among = output.logits[target, : self.n_targets]
-            loss = loss + recipe.target_weight * cross_entropy(
-                among, labels[target], reduction="sum", label_smoothing=recipe.label_smoothing
-            )
+            among_loss = cross_entropy(among, labels[target], reduction="sum", label_smoothing=smoothing)
+            loss = loss + phase.among_targets * among_loss
         unsettled = output.unsettled * len(rows)
         gradients = torch.autograd.grad((loss + recipe.settle_penalty * unsettled) / batch, self.parameters)
         hits = (output.logits.detach().argmax(1) == labels).sum()
