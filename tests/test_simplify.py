@@ -1,0 +1,56 @@
+"""The data set's simplification."""
+
+import gzip
+import json
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sketch_infer.errors import InputError
+from sketch_infer.simplify import simplify_drawing
+
+PAIRS = Path(__file__).parents[2] / "shared" / "quickdraw" / "raw_simplified_pairs.ndjson.gz"
+
+
+def test_a_straight_line_keeps_its_ends_scaled_to_255() -> None:
+    assert simplify_drawing([[[10.0, 11.5, 14.0, 20.0], [5.0, 5.0, 5.0, 5.0]]]) == [[[0, 255], [0, 0]]]
+
+
+def test_corners_stay_and_times_are_not_read() -> None:
+    drawing = [[[0, 30, 60, 100, 100, 100], [0, 0, 0, 0, 20, 50], [0, 1, 2, 3, 4, 5]]]
+    assert simplify_drawing(drawing) == [[[0, 255, 255], [0, 0, 127]]]
+
+
+def test_what_stands_within_epsilon_goes() -> None:
+    bent = [[[0, 100, 255], [0, 1, 0]]]
+    assert simplify_drawing(bent) == [[[0, 255], [0, 0]]]
+    assert simplify_drawing(bent, epsilon=0.5) == [[[0, 100, 255], [0, 1, 0]]]
+
+
+def test_a_dot_is_its_point_twice_and_empty_strokes_go() -> None:
+    assert simplify_drawing([[[0, 255], [0, 0]], [[], []], [[51], [0]]]) == [[[0, 255], [0, 0]], [[51, 51], [0, 0]]]
+
+
+def test_a_closed_line_is_not_lost() -> None:
+    angle = np.linspace(0, 2 * np.pi, 400)
+    ((x, y),) = simplify_drawing([[np.cos(angle).tolist(), np.sin(angle).tolist()]])
+    assert abs(x[0] - x[-1]) + abs(y[0] - y[-1]) <= 1  # equal but for rounding
+    assert 10 < len(x) < 60
+    assert (max(x), max(y)) == (255, 255)
+
+
+def test_no_drawing_is_refused() -> None:
+    with pytest.raises(InputError, match="expected a drawing of at least 2 points, found 0"):
+        simplify_drawing([])
+    with pytest.raises(InputError, match="extent is finite"):
+        simplify_drawing([[[-1.7e308, 1.7e308], [0, 0]]])
+
+
+@pytest.mark.skipif(not PAIRS.exists(), reason="needs the raw/simplified pairs of the shared Quick, Draw! data")
+def test_agrees_with_googles_own() -> None:
+    with gzip.open(PAIRS, "rt") as file:
+        pairs = [json.loads(line) for line in islice(file, 300)]
+    equal = [simplify_drawing(p["raw"]) == [stroke[:2] for stroke in p["simplified"]] for p in pairs]
+    assert np.mean(equal) > 0.9  # the rest differs where a point stands at epsilon, to rounding
