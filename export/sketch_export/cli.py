@@ -14,6 +14,7 @@ from sketch_infer.readers import read_sketches
 from sketch_infer.strokes import FloatArray, to_batch
 from sketch_models import Checkpoint, SketchRNN, load_checkpoint
 
+from .evaluate import compare_accuracy, format_comparison, plot_confusions
 from .exporter import NotProvenError, export_onnx
 from .proof import prove
 from .shapes import format_shapes, layer_shapes
@@ -109,6 +110,29 @@ def shapes(batch: int, checkpoint: Path | None) -> None:
     click.echo(format_shapes(rows))
     if different := [row.layer for row in rows if not row]:
         raise ParityError(f"shapes differ in {', '.join(different)}")
+
+
+@main.command()
+@click.argument("networks", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "--confusion", type=click.Path(path_type=Path), help="Picture of the confusion matrix (.png, .svg, .pdf)."
+)
+@provider_option
+def evaluate(networks: tuple[Path, ...], data: Path, confusion: Path | None, provider: ProviderChoice) -> None:
+    """Print the accuracy of NETWORKS on the folder DATA of labelled Quick, Draw! drawings, side by side.
+
+    NETWORKS are checkpoints (run in eager PyTorch) and .onnx model files of the same classes.
+    """
+    comparison = compare_accuracy(networks, data, provider)
+    click.echo(format_comparison(comparison))
+    if comparison.reading.bad_lines:
+        bad = comparison.reading.bad_lines
+        click.echo(f"warning: left out {len(bad)} bad lines: {'; '.join(bad[:3])}", err=True)
+    if comparison.n_cut:
+        click.echo(f"warning: cut {comparison.n_cut} drawings to the network's length", err=True)
+    if confusion:
+        plot_confusions(comparison, confusion)
 
 
 def _example_network() -> SketchRNN:

@@ -4,28 +4,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sketch_infer.atomic import write_atomically
-from sketch_infer.errors import DependencyError
+from .figures import new_figure, save_figure
 
 
 def plot_learning_curve(history: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draw loss and accuracy over the epochs of a run; the suffix of `path` chooses the format.
+    """Draw loss and accuracy over the epochs of a run.
 
     Args:
         history: entries with phase, loss, accuracy, val_loss and val_top1.
-        path: the picture.
+        path: the picture; its suffix chooses the format.
 
     Raises:
         DependencyError: if matplotlib is not installed.
         OutputError: if the picture cannot be written.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise DependencyError("the learning curve needs matplotlib: pip install 'sketchrnn-edge[train]'") from error
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(9, 4)
     epochs = range(1, len(history) + 1)
     phases = [entry["phase"] for entry in history]
     panels = figure.subplots(1, 2)
@@ -40,5 +33,4 @@ def plot_learning_curve(history: Sequence[Mapping[str, Any]], path: Path) -> Non
         panel.set(xlabel="epoch", title=title)
         panel.grid(alpha=0.3)
         panel.legend()
-    with write_atomically(path) as temporary:
-        figure.savefig(temporary, format=path.suffix.lstrip(".") or "png", dpi=120)
+    save_figure(figure, path)
