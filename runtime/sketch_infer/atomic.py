@@ -22,11 +22,13 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         OutputError: if the folder is missing or cannot be written to, or the disk is full.
     """
     path = Path(path)
-    if path.is_dir():
-        raise OutputError(f"{path}: expected a file to write, found a folder")
+    if path.exists() and not path.is_file():
+        # A rename would put a file in the place of /dev/null.
+        raise OutputError(f"{path}: expected a file to write, found {'a folder' if path.is_dir() else 'a device'}")
+    target = path.resolve()  # a link stays, and what it names is replaced
     try:
         # Beside the target, because a rename is atomic within one file system only.
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
     os.close(handle)
@@ -37,7 +39,7 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
+        temporary.replace(target)
     except OutputError:
         raise
     except OSError as error:

@@ -1,6 +1,7 @@
 """`sketch-infer`: classify sketches from files."""
 
 import itertools
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,7 +48,11 @@ TEXT_FORMATS = ("table", "json", "jsonl", "csv")
     help="Sketches per call into ONNX Runtime.",
 )
 @click.option(
-    "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads inside one operator."
+    "--threads",
+    type=click.IntRange(1, os.cpu_count() or 1),
+    default=1,
+    show_default=True,
+    help="CPU threads inside one operator.",
 )
 @click.option(
     "--compare-eager",
