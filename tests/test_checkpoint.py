@@ -147,7 +147,9 @@ def test_missing_file_folder_and_suffix(tmp_path: Path) -> None:
         {"config": "{"},
         {"config": json.dumps({"hidden_size": 6})},
         {"config": json.dumps({**TINY.to_dict(), "hidden_size": 7})},
+        {"config": "[3, 6, 5]"},
         {"labels": json.dumps(["one"])},
+        {"labels": json.dumps({"a": 1, "b": 2, "c": 3, "d": 4, "e": 5})},
         {"labels": json.dumps(["same"] * 5)},
     ],
 )

@@ -188,6 +188,8 @@ def change(model: onnx.ModelProto, kind: str) -> None:
             set_props(model, labels='["one", "two"]')
         case "labels of numbers":
             set_props(model, labels="[1, 2, 3, 4, 5]")
+        case "no list of labels":
+            set_props(model, labels='{"a": 1, "b": 2, "c": 3, "d": 4, "e": 5}')
         case "damaged labels":
             set_props(model, labels='["one"')
         case "damaged probes":
@@ -209,6 +211,7 @@ def change(model: onnx.ModelProto, kind: str) -> None:
         ("fewer labels", r"expected log_probs as tensor\(float\) \['batch', 2\]"),
         ("labels of numbers", "its metadata is damaged"),
         ("damaged labels", "its metadata is damaged"),
+        ("no list of labels", "its metadata is damaged"),
         ("damaged probes", "its metadata lacks 'log_probs'"),
         ("other length", r"expected strokes as tensor\(float\) \['batch', 25, 3\]"),
         ("renamed input", r"expected input strokes .* found x"),

@@ -124,6 +124,7 @@ def test_shapes_that_differ_fail(sketch_export: Run, checkpoint: Path, monkeypat
         (["onnx", "--output", "missing/model.onnx", "--checkpoint", "weights.pt"], "cannot be written"),
         (["onnx", "--output", "model.onnx", "--checkpoint", "weights.pt", "--labels", "none"], "cannot be read"),
         (["onnx", "--output", "model.onnx", "--checkpoint", "weights.pt", "--labels", "two"], "expected 5 labels"),
+        (["onnx", "--output", "model.onnx", "--checkpoint", "weights.pt", "--labels", "no"], "found 0"),
         (["onnx", "--output", "model.onnx", "--checkpoint", "weights.pt", "--labels", "binary"], "UTF-8"),
         (["onnx", "--output", "model.onnx", "--checkpoint", "weights.pt", "--opset", "21"], "--opset"),
         (["verify", "none.onnx", "--checkpoint", "weights.pt"], "none.onnx"),
@@ -141,10 +142,11 @@ def test_wrong_usage(
     words: str,
 ) -> None:
     (tmp_path / "two").write_text("one\ntwo\n")
+    (tmp_path / "no").write_text("\n")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     monkeypatch.chdir(tmp_path)
     result = sketch_export(*arguments)
     assert result.exit_code == 2
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
     assert words in line
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["binary", "two", checkpoint.name]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["binary", "no", "two", checkpoint.name]

@@ -81,8 +81,10 @@ def export_onnx(
 def _describe(model: SketchRNN, labels: Sequence[str] | None, random_weights: bool) -> ModelMetadata:
     n_classes = model.config.output_size
     names, strokes = probe_sketches(model.config.sequence_length)
+    if labels is None:
+        labels = [f"class {number}" for number in range(n_classes)]
     return ModelMetadata(
-        labels=check_labels(labels or [f"class {number}" for number in range(n_classes)], n_classes),
+        labels=check_labels(labels, n_classes),
         sequence_length=model.config.sequence_length,
         preprocessing=PREPROCESSING,
         random_weights=random_weights,

@@ -39,13 +39,13 @@ class SketchRNNConfig:
     sequence_length: int = 196
 
     def __post_init__(self) -> None:
-        for name in ("input_size", "hidden_size", "output_size", "n_layers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"expected {name} >= 1, found {getattr(self, name)}")
-        if self.time_steps < 1:
-            raise ValueError(f"expected sequence_length > {_STEPS_LOST}, found {self.sequence_length}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"expected dropout in [0, 1), found {self.dropout}")
+        least = dict.fromkeys(("input_size", "hidden_size", "output_size", "n_layers"), 1)
+        for name, smallest in {**least, "sequence_length": _STEPS_LOST + 1}.items():
+            size = getattr(self, name)
+            if not isinstance(size, int) or size < smallest:
+                raise ValueError(f"expected {name} as an integer >= {smallest}, found {size!r}")
+        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
+            raise ValueError(f"expected dropout in [0, 1), found {self.dropout!r}")
 
     @property
     def time_steps(self) -> int:
@@ -57,19 +57,17 @@ class SketchRNNConfig:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
+    def from_dict(cls, values: Any) -> Self:
         """Build a config from `to_dict`'s result.
 
         Raises:
             ValueError: if a size is missing, unknown or out of range.
         """
-        known = {field.name for field in fields(cls)}
-        if unknown := values.keys() - known:
-            raise ValueError(f"expected sizes among {sorted(known)}, found also {sorted(unknown)}")
         try:
             return cls(**values)
         except TypeError as error:
-            raise ValueError(f"incomplete or mistyped SketchRNN sizes: {values}") from error
+            known = ", ".join(field.name for field in fields(cls))
+            raise ValueError(f"expected sizes by name among {known}, found {values!r:.200}") from error
 
 
 class SketchRNN(nn.Module):

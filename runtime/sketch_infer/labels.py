@@ -16,6 +16,8 @@ def check_labels(labels: Sequence[str], n_classes: int) -> tuple[str, ...]:
     Raises:
         InputError: if their number is not `n_classes`, or one is empty, repeated or no text.
     """
+    if not isinstance(labels, list | tuple):  # as JSON may hold anything
+        raise InputError(f"expected a list of labels, found {labels!r:.40}")
     if len(labels) != n_classes:
         raise InputError(f"expected {n_classes} labels, one for each output of the network, found {len(labels)}")
     for position, label in enumerate(labels):

@@ -46,13 +46,11 @@ def import_onnxruntime() -> ModuleType:
     return module
 
 
-def start_session(
-    model: str | Path | bytes, options: "SessionOptions", provider: ProviderChoice
-) -> tuple["InferenceSession", str]:
+def start_session(model: Path, options: "SessionOptions", provider: ProviderChoice) -> tuple["InferenceSession", str]:
     """Open a model on the provider that was asked for, or say why that cannot be.
 
     Args:
-        model: path or bytes of an ONNX file.
+        model: an ONNX file.
         options: threads and the like.
         provider: "cuda" or nothing, "cpu", or "auto": CUDA where it starts, else the CPU.
 
@@ -68,26 +66,28 @@ def start_session(
     reason = _missing_for_cuda()
     if not reason:
         onnxruntime = import_onnxruntime()
-        with _quiet(onnxruntime):
-            onnxruntime.preload_dlls()
-        session = _open(model, options, CUDA)
-        if session.get_providers()[0] == CUDA:
-            return session, ""
-        reason = _why_cuda_failed()
+        try:
+            with _quiet(onnxruntime):
+                onnxruntime.preload_dlls()
+                session = _open(model, options, CUDA)
+        except ModelFileError as error:
+            _open(model, options, CPU)  # raises if it is the file that is at fault
+            reason = str(error)
+        else:
+            if session.get_providers()[0] == CUDA:
+                return session, ""
+            reason = _why_cuda_failed()
     if provider == "cuda":
         raise ProviderError(f"CUDA did not start: {reason}")
     return _open(model, options, CPU), reason
 
 
-def _open(model: str | Path | bytes, options: "SessionOptions", provider: str) -> "InferenceSession":
+def _open(model: Path, options: "SessionOptions", provider: str) -> "InferenceSession":
     onnxruntime = import_onnxruntime()
     # TF32, ONNX Runtime's default on CUDA, keeps 10 bits of a float32's 23: too few for parity with eager PyTorch.
     providers: list[object] = [CPU] if provider == CPU else [(CUDA, {"use_tf32": "0"}), CPU]
     try:
-        with _quiet(onnxruntime):
-            return onnxruntime.InferenceSession(
-                model if isinstance(model, bytes) else str(model), sess_options=options, providers=providers
-            )
+        return onnxruntime.InferenceSession(str(model), sess_options=options, providers=providers)
     except Exception as error:  # its exception classes share no base but Exception
         reason = " ".join(str(error).split()).removeprefix("[ONNXRuntimeError] : ")
         raise ModelFileError(f"not a model that ONNX Runtime {onnxruntime.__version__} can open: {reason}") from error
