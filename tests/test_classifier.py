@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -100,9 +101,13 @@ def test_what_predict_refuses(classifier: Classifier, strokes: npt.ArrayLike, wo
         classifier.predict(strokes)
 
 
-def test_batch_size_is_checked(tiny_onnx: Path) -> None:
+def test_settings_are_checked(tiny_onnx: Path) -> None:
     with pytest.raises(ValueError, match="batch_size >= 1"):
         Classifier(tiny_onnx, batch_size=0)
+    with pytest.raises(ValueError, match="threads >= 1"):
+        Classifier(tiny_onnx, threads=0)
+    with pytest.raises(ValueError, match="expected provider auto or cpu or cuda, found 'CUDA'"):
+        Classifier(tiny_onnx, "CUDA")  # type: ignore[arg-type]
 
 
 def test_threads_do_not_change_the_answer(tiny_onnx: Path, tiny_strokes: Strokes) -> None:
@@ -188,6 +193,14 @@ def change(model: onnx.ModelProto, kind: str) -> None:
             set_props(model, labels='["one", "two"]')
         case "labels of numbers":
             set_props(model, labels="[1, 2, 3, 4, 5]")
+        case "other preprocessing":
+            set_props(model, preprocessing="stroke-5: raw")
+        case "no truth value":
+            set_props(model, random_weights="null")
+        case "labels without end":
+            set_props(model, labels="[" * 100_000)
+        case "labels that move the cursor":
+            set_props(model, labels=json.dumps(["a", "b", "c", "d", "\x1b[2J"]))
         case "no list of labels":
             set_props(model, labels='{"a": 1, "b": 2, "c": 3, "d": 4, "e": 5}')
         case "damaged labels":
@@ -212,6 +225,10 @@ def change(model: onnx.ModelProto, kind: str) -> None:
         ("labels of numbers", "its metadata is damaged"),
         ("damaged labels", "its metadata is damaged"),
         ("no list of labels", "its metadata is damaged"),
+        ("other preprocessing", "expects strokes prepared as 'stroke-5: raw'"),
+        ("no truth value", "its metadata lacks 'null'"),
+        ("labels without end", "its metadata is damaged"),
+        ("labels that move the cursor", "expected printable text as label 4"),
         ("damaged probes", "its metadata lacks 'log_probs'"),
         ("other length", r"expected strokes as tensor\(float\) \['batch', 25, 3\]"),
         ("renamed input", r"expected input strokes .* found x"),

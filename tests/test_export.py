@@ -223,6 +223,43 @@ def test_a_baked_batch_in_the_signature_is_found(tmp_path: Path, tiny_onnx: Path
         prove(tmp_path / "baked.onnx", make_model())
 
 
+@pytest.mark.parametrize(("opset", "ir_version"), [(21, 8), (18, 11)])
+def test_proof_refuses_what_is_newer_than_the_kernels(
+    tmp_path: Path, tiny_onnx: Path, opset: int, ir_version: int
+) -> None:
+    model = onnx.load(tiny_onnx)
+    model.opset_import[0].version, model.ir_version = opset, ir_version
+    onnx.save(model, tmp_path / "new.onnx")
+    with pytest.raises(ModelFileError, match="expected opset <= 20 and IR version <= 10"):
+        prove(tmp_path / "new.onnx", make_model())
+
+
+def test_probes_of_another_network_are_found(tmp_path: Path, tiny_onnx: Path) -> None:
+    model, other = onnx.load(tiny_onnx), tmp_path / "other.onnx"
+    export_onnx(make_model(seed=1), other)
+    foreign = {entry.key: entry.value for entry in onnx.load(other).metadata_props}
+    for entry in model.metadata_props:
+        if entry.key.endswith("probes"):
+            entry.value = foreign[entry.key]
+    onnx.save(model, tmp_path / "changed.onnx")
+    report = prove(tmp_path / "changed.onnx", make_model())
+    assert {row.case for row in report.rows if not row} == {"recorded probes"}
+
+
+def test_a_batch_that_does_not_run_is_a_failed_case(tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Session.run
+
+    def fail_on_seven(self: Session, strokes: FloatArray, state: dict[str, FloatArray] | None = None) -> object:
+        if len(strokes) == 7:
+            raise ModelFileError("it broke")
+        return run(self, strokes, state)
+
+    monkeypatch.setattr(Session, "run", fail_on_seven)
+    report = prove(tiny_onnx, make_model())
+    assert [row.case for row in report.rows if not row] == ["batch 7"]
+    assert report.summary == "FAIL: batch 7, none: it broke"
+
+
 def test_proof_refuses_other_weights(tiny_onnx: Path) -> None:
     with pytest.raises(ParityError, match="exported from other weights"):
         prove(tiny_onnx, make_model(seed=1))
@@ -250,6 +287,8 @@ def test_refused_before_anything_is_written(tmp_path: Path) -> None:
         export_onnx(make_model(SketchRNNConfig(5, 4, 2, sequence_length=11)), tmp_path / "model.onnx")
     with pytest.raises(ValueError, match="opset from 18 to 20"):
         export_onnx(make_model(), tmp_path / "model.onnx", opset=21)
+    with pytest.raises(InputError, match=r"ends in \.onnx"):
+        export_onnx(make_model(), tmp_path / "model.json")
     assert list(tmp_path.iterdir()) == []
 
 

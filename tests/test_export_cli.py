@@ -33,7 +33,7 @@ def test_export_then_verify(sketch_export: Run, tmp_path: Path, checkpoint: Path
     result = sketch_export("onnx", "--checkpoint", checkpoint, "--output", output, "--labels", labels, "--opset", 19)
     assert result.exit_code == 0, result.output
     assert f"wrote {output}" in result.stdout
-    assert result.stdout.count(" ok") == 10
+    assert result.stdout.count(" ok") == 12  # two outputs: five batches and the recorded probes
     assert Classifier(output, "cpu").metadata.labels == TINY_LABELS
     assert onnx.load(output).opset_import[0].version == 19
 
@@ -45,7 +45,15 @@ def test_export_then_verify(sketch_export: Run, tmp_path: Path, checkpoint: Path
         result = sketch_export("verify", output, "--checkpoint", checkpoint, "--strokes", source)
         assert result.exit_code == 0, result.output
         assert f"{source} {case}" in result.stdout
-        assert "PASS" in result.stdout
+        assert "PASS on CPUExecutionProvider" in result.stdout or "PASS on CUDAExecutionProvider" in result.stdout
+
+
+def test_an_input_is_not_overwritten(sketch_export: Run, checkpoint: Path) -> None:
+    before = checkpoint.read_bytes()
+    result = sketch_export("onnx", "--checkpoint", checkpoint, "--output", checkpoint)
+    assert result.exit_code == 2
+    assert "is also an input" in result.stderr
+    assert checkpoint.read_bytes() == before
 
 
 def test_labels_of_a_safetensors_checkpoint_need_no_flag(sketch_export: Run, tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 import csv
 import io
 import json
+import os
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -157,6 +160,10 @@ class TestCompareEager:
         assert result.exit_code == 1
         assert "FAIL" in result.stderr
         assert "would pass" in result.stderr
+        output = tmp_path / "out.csv"
+        options = ["--compare-eager", tmp_path / "other.pt", "--output", output]
+        assert sketch_infer(strokes_file, "--model", tiny_onnx, *options).exit_code == 1
+        assert not output.exists()
 
     def test_no_rows(self, sketch_infer: Run, tiny_onnx: Path, tmp_path: Path, checkpoint: Path) -> None:
         np.save(tmp_path / "none.npy", np.zeros((0, 24, 3)))
@@ -179,7 +186,7 @@ class TestCompareEager:
         monkeypatch.setitem(sys.modules, "torch", None)
         result = sketch_infer(strokes_file, "--model", tiny_onnx, "--compare-eager", checkpoint)
         assert result.exit_code == 1
-        assert "torch is not installed; install it with: pip install sketchrnn-edge torch" in result.stderr
+        assert "torch is not installed; install it with: pip install torch" in result.stderr
 
 
 def one_line_error(result: object) -> str:
@@ -245,11 +252,69 @@ def test_output_that_cannot_be_written(sketch_infer: Run, tiny_onnx: Path, strok
     assert (result.exit_code, "found a folder" in one_line_error(result)) == (2, True)
 
 
-def test_output_over_an_input_is_refused(sketch_infer: Run, tiny_onnx: Path, strokes_file: Path) -> None:
-    before = strokes_file.read_bytes()
-    result = sketch_infer(strokes_file, "--model", tiny_onnx, "--format", "csv", "--output", strokes_file)
-    assert (result.exit_code, "is also an input" in one_line_error(result)) == (2, True)
-    assert strokes_file.read_bytes() == before
+def test_output_over_an_input_is_refused(
+    sketch_infer: Run, tiny_onnx: Path, default_onnx: Path, strokes_file: Path, tmp_path: Path
+) -> None:
+    torch.save(make_model().state_dict(), tmp_path / "weights.pt")
+    options = ["--model", tiny_onnx, "--compare-eager", tmp_path / "weights.pt"]
+    for output, arguments in {
+        strokes_file: options,
+        tiny_onnx: options,
+        tmp_path / "weights.pt": options,
+        default_onnx: [],
+    }.items():
+        before = output.read_bytes()
+        result = sketch_infer(strokes_file, *arguments, "--format", "csv", "--output", output)
+        assert (result.exit_code, "is also an input" in one_line_error(result)) == (2, True)
+        assert output.read_bytes() == before
+
+
+def run_in_shell(line: str, model: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = (
+        f"{shlex.quote(sys.executable)} -m sketch_infer {shlex.quote(str(DRAWINGS))} --model {shlex.quote(str(model))}"
+    )
+    return subprocess.run(
+        ["/bin/sh", "-c", line.replace("COMMAND", command)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX shell")
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("COMMAND >&-", 2, "standard output is closed"),
+        ("COMMAND - <&-", 2, "standard input: expected drawings, found it closed"),
+        ("COMMAND --top-k 9 | head -c 9 >/dev/null", 0, ""),
+        ("COMMAND - - <&-", 2, "can be read once"),
+        ("COMMAND --output - --format csv", 2, "names no file"),
+    ],
+)
+def test_standard_streams(tiny_onnx: Path, line: str, code: int, words: str) -> None:
+    result = run_in_shell(line, tiny_onnx)
+    assert result.returncode == code
+    assert "Traceback" not in result.stderr
+    assert words in result.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no device that is always full")
+def test_a_full_disk_behind_standard_output(tiny_onnx: Path) -> None:
+    result = run_in_shell("COMMAND >/dev/full", tiny_onnx)
+    assert result.returncode == 2
+    assert result.stderr.endswith("Error: standard output cannot be written: No space left on device\n")
+
+
+def test_a_terminal_without_the_labels_letters(tmp_path: Path) -> None:
+    labels = ("Å\u00e4", "鸟", "🐱", "dog", "eel")
+    export_onnx(make_model(), tmp_path / "model.onnx", labels)
+    for format_ in TEXT_FORMATS:
+        result = run_in_shell(f"COMMAND --format {format_}", tmp_path / "model.onnx", PYTHONIOENCODING="ascii")
+        assert result.returncode == 0, result.stderr
+        if format_ == "json":
+            assert {candidate["label"] for candidate in json.loads(result.stdout)[0]["top"]} == set(labels)
 
 
 def test_format_and_npz_exclude_each_other(sketch_infer: Run, strokes_file: Path, tmp_path: Path) -> None:

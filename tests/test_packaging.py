@@ -44,7 +44,7 @@ def test_without_onnxruntime_the_pip_line_is_named(tmp_path: Path) -> None:
     result = run(sys.executable, "-c", code, SAMPLES / "drawings.npy", env={"PYTHONPATH": str(tmp_path)})
     assert result.returncode == 1
     assert "ONNX Runtime cannot be imported (libfoo.so is missing)" in result.stderr
-    assert "pip install 'sketch-infer[cpu]'" in result.stderr
+    assert "install it with: pip install onnxruntime, or" in result.stderr
     assert "Traceback" not in result.stderr
 
 
@@ -84,5 +84,5 @@ def test_the_wheel_classifies_in_a_bare_environment(tmp_path: Path) -> None:
     np.save(tmp_path / "strokes.npy", np.zeros((1, 196, 3)))
     compared = run(bin_folder / "sketch-infer", tmp_path / "strokes.npy", "--compare-eager", "weights.pt")
     assert compared.returncode == 1
-    assert "is not installed; install it with: pip install" in compared.stderr
+    assert "is not installed; install it with: pip install torch" in compared.stderr
     assert "Traceback" not in compared.stderr

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -27,10 +29,17 @@ def test_a_difference_fails_and_names_the_tolerance_that_would_pass() -> None:
     report = compare_outputs("case", outputs(), found)
     assert not report
     assert [bool(row) for row in report.rows] == [True, False]
-    needed = report.rows[1].max_scaled
-    assert needed == pytest.approx(3e-5, rel=0.01)
-    assert f"a tolerance of {needed:.2e} would pass" in report.summary
-    assert compare_outputs("case", outputs(), found, tolerance=needed)
+    assert report.rows[1].max_scaled == pytest.approx(3e-5, rel=0.01)
+
+
+@pytest.mark.parametrize("size", np.geomspace(1.1e-5, 2, 60))
+def test_the_tolerance_that_is_said_to_pass_passes(size: float) -> None:
+    found = outputs()
+    found["logits"][2, 1] += size
+    named = re.search(r"a tolerance of (\S+) would pass", compare_outputs("case", outputs(), found).summary)
+    assert named
+    assert compare_outputs("case", outputs(), found, tolerance=float(named[1]))
+    assert not compare_outputs("case", outputs(), found, tolerance=0.98 * float(named[1]))
 
 
 def test_the_tolerance_grows_with_the_rows_logits_and_no_others() -> None:
@@ -69,13 +78,23 @@ def test_farther_from_the_truth_than_eager_fails() -> None:
     assert compare_outputs("case", eager, found, truth)
     found["logits"] -= np.float32(1e-6)
     assert compare_outputs("case", eager, found)
-    assert "from float64, eager only" in compare_outputs("case", eager, found, truth).summary
+    assert "from float64, where eager's own" in compare_outputs("case", eager, found, truth).summary
+    both = compare_outputs("case", eager, found, truth, tolerance=1e-7).summary
+    assert "would pass" in both
+    assert "from float64" in both
 
 
 def test_no_rows_are_equal_but_nothing_compared_is_no_proof() -> None:
     assert compare_outputs("case", outputs(0), outputs(0))
     assert not ParityReport(())
     assert ParityReport(()).summary.startswith("FAIL")
+
+
+def test_a_run_without_outputs_fails() -> None:
+    report = compare_outputs("good", outputs(), outputs()) + ParityReport.of_failure("bad", "it broke")
+    assert not report
+    assert report.summary == "FAIL: bad, none: it broke"
+    assert str(report).splitlines()[3].endswith("it broke")
 
 
 def test_one_failure_fails_the_sum() -> None:

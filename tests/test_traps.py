@@ -12,7 +12,7 @@ import pytest
 import torch
 from conftest import TINY, make_model
 
-from sketch_infer import Classifier, InputError, ProviderError
+from sketch_infer import Classifier, InputError, ModelFileError, ProviderError, providers
 from sketch_infer.providers import CPU, CUDA
 from sketch_models import run_eager
 
@@ -64,7 +64,9 @@ def test_nan_becomes_plausible_in_onnx_runtime_but_is_refused_here(tiny_onnx: Pa
         Classifier(tiny_onnx, "cpu").predict(strokes)
 
 
-def test_a_cuda_session_becomes_a_cpu_session_but_not_here(tiny_onnx: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_cuda_session_becomes_a_cpu_session_but_not_here(
+    tiny_onnx: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     if CUDA not in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime is built without CUDA")
     if cuda_runs(tiny_onnx):
@@ -78,6 +80,33 @@ def test_a_cuda_session_becomes_a_cpu_session_but_not_here(tiny_onnx: Path, capf
     assert "\n" not in str(raised.value)
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", "")  # ONNX Runtime's own account of it is kept back
+    # With a driver but without CUDA's libraries, the missing one is named.
+    monkeypatch.setattr(providers, "_missing_for_cuda", lambda: "")
+    with pytest.raises(
+        ProviderError, match=r"libcudnn\.so\.9: cannot open shared object file.*pip install 'onnxruntime-gpu"
+    ):
+        Classifier(tiny_onnx, "cuda")
+    monkeypatch.setattr(providers, "_missing_cudnn", lambda: "")
+    with pytest.raises(ProviderError, match=r"CUDA did not start: lib\w+\.so\.\d+: cannot open shared object file"):
+        Classifier(tiny_onnx, "cuda")
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", "")
     automatic = Classifier(tiny_onnx, "auto")
     assert automatic.provider == CPU
     assert automatic.cuda_missing
+
+
+def test_a_session_that_fails_on_cuda_is_not_the_models_fault(
+    tmp_path: Path, tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_memory(*_: object) -> None:
+        raise RuntimeError("CUDA failure 2:\nout of memory")
+
+    monkeypatch.setattr(providers, "_missing_for_cuda", lambda: "")
+    monkeypatch.setattr(providers, "_open_on_cuda", out_of_memory)
+    with pytest.raises(ProviderError, match="CUDA did not start: CUDA failure 2: out of memory"):
+        Classifier(tiny_onnx, "cuda")
+    assert Classifier(tiny_onnx, "auto").cuda_missing == "CUDA failure 2: out of memory"
+    (tmp_path / "bad.onnx").write_bytes(b"no model")
+    with pytest.raises(ModelFileError, match="not a model"):
+        Classifier(tmp_path / "bad.onnx", "cuda")

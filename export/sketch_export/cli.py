@@ -6,7 +6,7 @@ import click
 import torch
 
 from sketch_infer import __version__
-from sketch_infer.console import Group, provider_option
+from sketch_infer.console import Group, provider_option, refuse_overwriting
 from sketch_infer.errors import InputError, ParityError
 from sketch_infer.labels import read_labels
 from sketch_infer.providers import ProviderChoice
@@ -61,6 +61,7 @@ def onnx(
     """Write one ONNX file with a dynamic batch axis; it appears only when it is proven equal to eager PyTorch."""
     if random_weights == (checkpoint is not None):
         raise click.UsageError("expected either --checkpoint FILE or --random-weights")
+    refuse_overwriting(output, [checkpoint, labels])
     loaded = load_checkpoint(checkpoint) if checkpoint else Checkpoint(_example_network())
     names = read_labels(labels) if labels else loaded.labels
     if random_weights:
@@ -97,7 +98,7 @@ def verify(model: Path, checkpoint: Path, strokes: str | None, provider: Provide
     report = prove(model, network, provider, extra=extra)
     click.echo(str(report))
     if not report:
-        raise ParityError(f"{model} differs from eager PyTorch with {checkpoint}; the report above says where")
+        raise ParityError(f"{model} differs from eager PyTorch with {checkpoint}; see the report above")
 
 
 @main.command()

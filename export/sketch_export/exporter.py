@@ -55,7 +55,8 @@ def export_onnx(
         the proof: every output compared at every batch size.
 
     Raises:
-        InputError: if the labels do not fit, or the network does not read (dx, dy, pen).
+        InputError: if the path does not end in .onnx, the labels do not fit, or the network does not read
+            (dx, dy, pen).
         NotProvenError: if ONNX Runtime's outputs differ from eager PyTorch's.
         OutputError: if the file cannot be written.
     """
@@ -65,6 +66,8 @@ def export_onnx(
             f"found {model.config.input_size}"
         )
     path = Path(path)
+    if path.suffix != ".onnx":
+        raise InputError(f"{path}: expected a path that ends in .onnx")
     graph = trace(model, opset, initial_state)
     make_plain(graph)
     # The oldest format version that has the opset, so that old runtimes open the file.

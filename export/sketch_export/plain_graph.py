@@ -22,6 +22,9 @@ from sketch_models import CONVOLUTIONS
 
 _NO_LIMIT = 2**62
 
+_PLAIN_OPERATIONS = {"Transpose", "Conv", "LSTM", "Reshape", "Gemm", "LogSoftmax", "Slice"}
+"""Slice only takes a layer's part of h_0 and c_0."""
+
 
 def make_plain(model: ir.Model) -> None:
     """Bring a traced SketchRNN to the plain graph, in place.
@@ -37,8 +40,20 @@ def make_plain(model: ir.Model) -> None:
     passes.RemoveUnusedNodesPass()(model)
     passes.DeduplicateInitializersPass()(model)
     passes.ShapeInferencePass()(model)
+    _check_plain(model)
     _strip_provenance(model)
     _name_values(model)
+
+
+def _check_plain(model: ir.Model) -> None:
+    odd = sorted({node.op_type for node in model.graph} - _PLAIN_OPERATIONS)
+    weights = [value for node in lstm_nodes(model) for value in node.inputs[1:4]]
+    computed = [str(value and value.name) for value in weights if value is None or not value.is_initializer()]
+    if odd or computed:
+        raise SketchError(
+            "expected a SketchRNN's operations and constant LSTM weights from torch.onnx, found also "
+            f"{', '.join([*odd, *computed])}; use the torch version of constraints.txt"
+        )
 
 
 def lstm_nodes(model: ir.Model) -> list[ir.Node]:
@@ -147,7 +162,7 @@ def _name_values(model: ir.Model) -> None:
     if len(convolutions) != len(CONVOLUTIONS) or not lstm_nodes(model) or flatten_node is None:
         found = ", ".join(f"{len(nodes)} {op_type}" for op_type, nodes in by_type.items())
         raise SketchError(
-            f"expected 3 Conv, LSTM and 1 Gemm from torch.onnx, found {found}; try the pinned torch version"
+            f"expected 3 Conv, LSTM and 1 Gemm from torch.onnx, found {found}; use the torch version of constraints.txt"
         )
     names = {f"conv1d_{number}": node.outputs[0] for number, node in enumerate(convolutions, start=1)}
     names["transpose_1"] = _data_input(convolutions[0])

@@ -58,6 +58,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             f"{path}: expected a .pt, .pth or .safetensors checkpoint, found {path.suffix or 'no'} suffix"
         )
     state, metadata = readers[path.suffix](path)
+    if odd := [f"{tensor.dtype} in {name}" for name, tensor in state.items() if not tensor.is_floating_point()]:
+        raise ModelFileError(f"{path}: expected weights of a float dtype, found {', '.join(odd)}")
     try:
         config_text = metadata.pop("config", None)
         config = SketchRNNConfig.from_dict(json.loads(config_text)) if config_text else config_from_state_dict(state)
@@ -114,6 +116,8 @@ def config_from_state_dict(state: Mapping[str, Tensor]) -> SketchRNNConfig:
         if len(shapes.get(name, ())) != rank:
             found = shapes.get(name, f"only {', '.join(sorted(shapes)[:4]) or 'nothing'} ...")
             raise ValueError(f"expected {name} of rank {rank}, found {found}")
+        if 0 in shapes[name]:
+            raise ValueError(f"expected {name} with values, found shape {shapes[name]}")
     hidden_size = shapes["lstm_1.weight_hh_l0"][1]
     output_size, features = shapes["fc_mu1.weight"]
     time_steps, rest = divmod(features, 2 * hidden_size)
@@ -147,7 +151,9 @@ def _read_state_dict(path: Path) -> tuple[StateDict, dict[str, str]]:
         ) from error
     except Exception as error:  # on bytes that are no torch file the unpickler raises whatever they trigger
         raise ModelFileError(f"{path}: not a readable torch file; {save_it_so}") from error
-    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()
+    ):
         found = (
             f"a dict with {', '.join(map(str, list(state)[:4]))}" if isinstance(state, dict) else type(state).__name__
         )

@@ -1,7 +1,6 @@
 """Files that are written whole or not at all."""
 
-import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,26 +18,28 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         the temporary path, an empty file with `path`'s suffix.
 
     Raises:
-        OutputError: if the folder is missing or cannot be written to, or the disk is full.
+        OutputError: if `path` is a folder or a device, its folder is missing or cannot be written to, or the disk is
+            full.
     """
     path = Path(path)
-    if path.exists() and not path.is_file():
+    try:
+        special = path.exists() and not path.is_file()
+    except OSError as error:  # a name too long, for example
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    if special:
         # A rename would put a file in the place of /dev/null.
         raise OutputError(f"{path}: expected a file to write, found {'a folder' if path.is_dir() else 'a device'}")
     target = path.resolve()  # a link stays, and what it names is replaced
+    # Beside the target, because a rename is atomic within one file system only.
+    temporary = target.with_name(f".{target.stem[:40]}-{secrets.token_hex(4)}{target.suffix}")
     try:
-        # Beside the target, because a rename is atomic within one file system only.
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
+        temporary.open("xb").close()
+        if target.exists():
+            temporary.chmod(target.stat().st_mode)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
-    os.close(handle)
-    temporary = Path(name)
     try:
         yield temporary
-        # mkstemp's files are private; give this one the mode that an ordinary open() would have.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         temporary.replace(target)
     except OutputError:
         raise

@@ -39,7 +39,7 @@ def default_model() -> Path:
     return path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Predictions:
     """What the network says of N sketches.
 
@@ -97,6 +97,7 @@ class Classifier:
         ModelFileError: if the file is missing, damaged or breaks the contract.
         ProviderError: if CUDA was asked for and did not start.
         DependencyError: if onnxruntime is not installed.
+        ValueError: for another provider, or a batch_size or threads below 1.
     """
 
     def __init__(

@@ -1,5 +1,6 @@
 """`sketch-infer`: classify sketches from files."""
 
+import io
 import itertools
 import os
 import sys
@@ -12,10 +13,10 @@ import click
 
 from . import __version__
 from .atomic import write_atomically
-from .classifier import DEFAULT_BATCH_SIZE, Classifier
+from .classifier import DEFAULT_BATCH_SIZE, Classifier, default_model
 from .compare import EagerComparison
-from .console import Command, provider_option
-from .errors import ParityError
+from .console import Command, provider_option, refuse_overwriting
+from .errors import OutputError, ParityError
 from .formats import CsvWriter, JsonLinesWriter, JsonWriter, NpzWriter, TableWriter, Writer
 from .providers import CPU, ProviderChoice
 from .readers import STDIN, read_sketches
@@ -42,7 +43,7 @@ TEXT_FORMATS = ("table", "json", "jsonl", "csv")
 )
 @click.option(
     "--batch-size",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 65536),
     default=DEFAULT_BATCH_SIZE,
     show_default=True,
     help="Sketches per call into ONNX Runtime.",
@@ -80,7 +81,10 @@ def main(
     Exit codes: 0 done; 1 CUDA did not start, or eager PyTorch differs; 2 wrong usage or unusable input.
     """
     format_ = _choose_format(format_, output)
-    _refuse_overwriting_input(output, strokes, model)
+    if strokes.count(STDIN) > 1:
+        raise click.UsageError("standard input, -, can be read once")
+    model = model or default_model()
+    refuse_overwriting(output, [*strokes, model, compare_eager])
     comparison = EagerComparison(compare_eager) if compare_eager else None
     sketches = itertools.chain.from_iterable([read_sketches(source) for source in strokes])
     classifier = Classifier(model, provider, batch_size, threads)
@@ -99,18 +103,20 @@ def main(
                 comparison.add(batch, predictions)
             n_sketches += len(chunk)
             n_cut += cut
+        if comparison:
+            report = comparison.report()
+            _note(str(report))
+            if not report:  # inside the block, so that --output is not written: the answers are not to be trusted
+                raise ParityError(f"the model differs from eager PyTorch with {compare_eager}; see the report above")
         writer.finish()
     if n_cut:
         _note(f"warning: cut {n_cut} of {n_sketches} sketches to the network's {sequence_length} points")
-    if comparison:
-        report = comparison.report()
-        _note(str(report))
-        if not report:
-            raise ParityError(f"the model differs from eager PyTorch with {compare_eager}; the report above says where")
 
 
 def _choose_format(format_: str | None, output: Path | None) -> str:
-    suffix = output.suffix.removeprefix(".") if output else ""
+    suffix = output.suffix.removeprefix(".").lower() if output else ""
+    if output and str(output) == "-":
+        raise click.UsageError("--output - names no file; leave it out to write to standard output")
     if suffix == "npz":
         if format_:
             raise click.UsageError(f"--format {format_} cannot go into an .npz file; leave one of the two out")
@@ -118,18 +124,12 @@ def _choose_format(format_: str | None, output: Path | None) -> str:
     if format_:
         return format_
     if not output:
-        return "table" if sys.stdout.isatty() else "jsonl"
+        return "table" if sys.stdout and sys.stdout.isatty() else "jsonl"
     if suffix not in TEXT_FORMATS:
         raise click.UsageError(
             f"expected --output to end in .json, .jsonl, .csv, .npz or .table, found {output}; or name the --format"
         )
     return suffix
-
-
-def _refuse_overwriting_input(output: Path | None, strokes: tuple[str, ...], model: Path | None) -> None:
-    inputs = [Path(source) for source in strokes if source != STDIN] + ([model] if model else [])
-    if output and output.exists() and any(path.exists() and path.samefile(output) for path in inputs):
-        raise click.UsageError(f"--output {output} is also an input; name another file")
 
 
 def _tell_about_model(classifier: Classifier, provider: ProviderChoice) -> None:
@@ -145,13 +145,17 @@ def _open_writer(
     format_: str, output: Path | None, top_k: int, classes: tuple[str, ...], sources: tuple[str, ...]
 ) -> Iterator[Writer]:
     if output is None:
+        if sys.stdout is None:
+            raise OutputError("standard output is closed; name a file with --output")
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that lacks a letter shows its number
+            sys.stdout.reconfigure(errors="backslashreplace")
         yield _text_writer(format_, sys.stdout, top_k, classes, sources)
         return
     with write_atomically(output) as temporary:
         if format_ == "npz":
             yield NpzWriter(temporary, classes)
         else:
-            with temporary.open("w", encoding="utf-8", newline="") as stream:
+            with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
                 yield _text_writer(format_, stream, top_k, classes, sources)
 
 

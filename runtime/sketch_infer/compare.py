@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from .classifier import Predictions
 from .errors import DependencyError, InputError, ModelFileError
@@ -12,7 +13,7 @@ from .strokes import FloatArray
 
 
 class EagerComparison:
-    """Collects batches with their predictions and runs eager PyTorch on the very same arrays.
+    """Runs eager PyTorch on the very arrays that a model file ran on, and compares.
 
     Args:
         checkpoint: a SketchRNN checkpoint that `sketch_models` reads.
@@ -28,32 +29,34 @@ class EagerComparison:
         except ImportError as error:
             raise DependencyError(
                 f"--compare-eager runs PyTorch, and {error.name} is not installed; "
-                "install it with: pip install sketchrnn-edge torch"
+                "install it with: pip install torch, and in a clone of this project: pip install ."
             ) from error
         self._run_eager = sketch_models.run_eager
         self._model = sketch_models.load_checkpoint(checkpoint).model
         self._checkpoint = checkpoint
-        self._batches: list[tuple[FloatArray, Predictions]] = []
+        self._eager: list[dict[str, npt.NDArray[np.floating]]] = []
+        self._onnx: list[Predictions] = []
 
     def add(self, batch: FloatArray, predictions: Predictions) -> None:
-        """Keep a batch, float32 (N, sequence_length, 3), with what the model file said of it."""
-        self._batches.append((batch, predictions))
+        """Run eager PyTorch on a batch, float32 (N, sequence_length, 3), and keep its outputs beside the model file's.
+
+        Raises:
+            ModelFileError: if the checkpoint's network does not take these strokes.
+        """
+        try:
+            self._eager.append(self._run_eager(self._model, batch))
+        except ValueError as error:
+            raise ModelFileError(f"{self._checkpoint}: its network does not fit the model file: {error}") from error
+        self._onnx.append(predictions)
 
     def report(self) -> ParityReport:
-        """Run eager PyTorch on all batches and compare.
+        """Compare all outputs so far.
 
         Raises:
             InputError: if there was no batch.
-            ModelFileError: if the checkpoint's network does not take these strokes.
         """
-        if not self._batches:
+        if not self._eager:
             raise InputError("no sketches to compare on: the input has no rows")
-        strokes = np.concatenate([batch for batch, _ in self._batches])
-        onnx = {
-            name: np.concatenate([getattr(predictions, name) for _, predictions in self._batches]) for name in OUTPUTS
-        }
-        try:
-            eager = self._run_eager(self._model, strokes)
-        except ValueError as error:
-            raise ModelFileError(f"{self._checkpoint}: its network does not fit the model file: {error}") from error
-        return compare_outputs(f"{len(strokes)} sketches", eager, onnx)
+        eager = {name: np.concatenate([outputs[name] for outputs in self._eager]) for name in OUTPUTS}
+        onnx = {name: np.concatenate([getattr(predictions, name) for predictions in self._onnx]) for name in OUTPUTS}
+        return compare_outputs(f"{len(onnx['logits'])} sketches", eager, onnx)

@@ -1,11 +1,16 @@
 """What the commands of this project share: how errors reach the user, and common options."""
 
-from collections.abc import Callable
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import click
 
-from .errors import SketchError
+from .errors import OutputError, SketchError
 from .providers import PROVIDER_CHOICES
 
 
@@ -22,9 +27,18 @@ class _ErrorsToExitCodes(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            if sys.stdout:
+                sys.stdout.flush()  # else a full disk would show as a traceback at exit
         except SketchError as error:
             raise _Failure(error) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # `| head`: click ends quietly
+            with contextlib.suppress(OSError, AttributeError):  # what is left in the buffer cannot be written either
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise _Failure(OutputError(f"standard output cannot be written: {error.strerror or error}")) from error
+        return result
 
 
 class Command(_ErrorsToExitCodes):
@@ -44,3 +58,15 @@ def provider_option(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="Where to run: cuda or fail, cpu, or auto: CUDA where it starts, else the CPU.",
     )(command)
+
+
+def refuse_overwriting(output: Path | None, inputs: Iterable[str | Path | None]) -> None:
+    """Stop before an output takes the place of one of the inputs, under whichever name.
+
+    Raises:
+        click.UsageError: if `output` is one of the inputs that exist.
+    """
+    with contextlib.suppress(OSError):  # names too long and the like are refused where they are opened
+        for path in inputs:
+            if output and path and output.exists() and Path(path).exists() and output.samefile(path):
+                raise click.UsageError(f"--output {output} is also an input; name another file")

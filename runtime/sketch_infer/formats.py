@@ -61,7 +61,7 @@ class JsonWriter:
 
     def finish(self) -> None:
         """Write the array."""
-        json.dump(self._records, self._stream, ensure_ascii=False, indent=2)
+        json.dump(self._records, self._stream, indent=2)
         self._stream.write("\n")
 
 
@@ -74,7 +74,7 @@ class JsonLinesWriter:
     def write(self, sketches: Sequence[Sketch], predictions: Predictions) -> None:
         """Write the records."""
         for record in to_records(sketches, predictions, self._top_k):
-            self._stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+            self._stream.write(json.dumps(record) + "\n")
 
     def finish(self) -> None:
         """Nothing is left to write."""

@@ -14,15 +14,15 @@ def check_labels(labels: Sequence[str], n_classes: int) -> tuple[str, ...]:
         n_classes: outputs of the network.
 
     Raises:
-        InputError: if their number is not `n_classes`, or one is empty, repeated or no text.
+        InputError: if their number is not `n_classes`, or one is empty, repeated or not printable text.
     """
     if not isinstance(labels, list | tuple):  # as JSON may hold anything
         raise InputError(f"expected a list of labels, found {labels!r:.40}")
     if len(labels) != n_classes:
         raise InputError(f"expected {n_classes} labels, one for each output of the network, found {len(labels)}")
     for position, label in enumerate(labels):
-        if not isinstance(label, str) or not label.strip():
-            raise InputError(f"expected text as label {position}, found {label!r}")
+        if not isinstance(label, str) or not label.strip() or not label.isprintable():
+            raise InputError(f"expected printable text as label {position}, found {label!r}")
     if repeated := sorted({label for label in labels if labels.count(label) > 1}):
         raise InputError(f"expected each label once, found repeated: {', '.join(repeated)}")
     return tuple(labels)

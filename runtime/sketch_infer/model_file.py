@@ -8,9 +8,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from .errors import InputError, ModelFileError
+from .errors import ModelFileError
 from .labels import check_labels
-from .strokes import INPUT_SIZE, FloatArray
+from .strokes import INPUT_SIZE, PREPROCESSING, FloatArray
 
 FORMAT_VERSION = 1
 
@@ -101,7 +101,7 @@ class ModelMetadata:
         """Read what `to_props` wrote.
 
         Raises:
-            ModelFileError: if the metadata is missing, incomplete or of another format version.
+            ModelFileError: if the metadata is missing, incomplete, of another format version or another preprocessing.
         """
         values = {key.removeprefix(_PREFIX): value for key, value in props.items() if key.startswith(_PREFIX)}
         if not values:
@@ -111,13 +111,18 @@ class ModelMetadata:
                 f"expected format version {FORMAT_VERSION}, found {values.get('format_version')}; "
                 "use matching versions of sketch-export and sketch-infer"
             )
+        if values.get("preprocessing") != PREPROCESSING:
+            found = values.get("preprocessing", "nothing said")
+            raise ModelFileError(
+                f"expects strokes prepared as {found!r:.60}, which this sketch-infer does not do; export it again"
+            )
         try:
             labels = json.loads(values["labels"])
             return cls(
                 labels=check_labels(labels, len(labels)),
                 sequence_length=int(values["sequence_length"]),
                 preprocessing=values["preprocessing"],
-                random_weights=json.loads(values["random_weights"]),
+                random_weights={"true": True, "false": False}[values["random_weights"]],
                 weights_sha256=values["weights_sha256"],
                 tolerance=json.loads(values["tolerance"]),
                 tool_versions=json.loads(values["tool_versions"]),
@@ -125,7 +130,7 @@ class ModelMetadata:
             )
         except KeyError as error:
             raise ModelFileError(f"its metadata lacks {error}; export it again") from error
-        except (TypeError, ValueError, InputError) as error:
+        except (TypeError, ValueError, RecursionError) as error:  # InputError is a ValueError
             raise ModelFileError(f"its metadata is damaged ({error}); export it again") from error
 
 

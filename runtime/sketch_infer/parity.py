@@ -38,6 +38,7 @@ class OutputParity:
         tolerance: the bound on `max_scaled`.
         eager_error, onnx_error: largest distance of each from float64, in units of scale; NaN if not computed.
         top1_agreement: share of rows with the same largest entry; 1 for no rows.
+        failure: why there are no outputs to compare; empty if there are.
     """
 
     case: str
@@ -52,24 +53,32 @@ class OutputParity:
     eager_error: float
     onnx_error: float
     top1_agreement: float
+    failure: str = ""
 
     @property
     def problem(self) -> str:
         """What does not hold and what would pass; empty when all holds."""
+        if self.failure:
+            return self.failure
         if self.eager_shape != self.onnx_shape:
             return f"shape {self.onnx_shape}, expected {self.eager_shape}"
         if self.eager_dtype != self.onnx_dtype:
             return f"dtype {self.onnx_dtype}, expected {self.eager_dtype}"
         if not np.isfinite(self.max_scaled):
             return "a value is NaN or infinite"
+        problems = []
         if self.max_scaled > self.tolerance:
-            return f"off by {self.max_scaled:.2e} of the row's scale; a tolerance of {self.max_scaled:.2e} would pass"
+            needed = _round_up(self.max_scaled)
+            problems.append(
+                f"off by more than {self.tolerance:.0e} of the row's scale; a tolerance of {needed} would pass"
+            )
         truth_bound = TRUTH_FACTOR * self.eager_error + TRUTH_FLOOR
         if self.onnx_error > truth_bound:  # false for NaN: not computed
-            return (
-                f"{self.onnx_error:.2e} from float64, eager only {self.eager_error:.2e}; {truth_bound:.2e} would pass"
+            problems.append(
+                f"{self.onnx_error:.2e} of the scale from float64, where eager's own {self.eager_error:.2e} allows "
+                f"{truth_bound:.2e}"
             )
-        return ""
+        return "; ".join(problems)
 
     def __bool__(self) -> bool:
         return not self.problem
@@ -77,15 +86,27 @@ class OutputParity:
 
 @dataclass(frozen=True)
 class ParityReport:
-    """Comparisons of ONNX with eager PyTorch; true when all hold, and printable as a table."""
+    """Comparisons of ONNX with eager PyTorch; true when all hold, and printable as a table.
+
+    Attributes:
+        rows: the comparisons.
+        provider: the execution provider that the model file ran on, where that is known.
+    """
 
     rows: tuple[OutputParity, ...]
+    provider: str = ""
+
+    @classmethod
+    def of_failure(cls, case: str, reason: str) -> "ParityReport":
+        """Report a run that gave no outputs."""
+        nan = float("nan")
+        return cls((OutputParity(case, "none", (), (), "", "", nan, nan, nan, nan, nan, 0.0, reason),))
 
     def __bool__(self) -> bool:
         return bool(self.rows) and all(self.rows)
 
     def __add__(self, other: "ParityReport") -> "ParityReport":
-        return ParityReport(self.rows + other.rows)
+        return ParityReport(self.rows + other.rows, self.provider or other.provider)
 
     @property
     def summary(self) -> str:
@@ -96,9 +117,10 @@ class ParityReport:
             if not row:
                 return f"FAIL: {row.case}, {row.output}: {row.problem}"
         worst = max(self.rows, key=lambda row: row.max_scaled)
+        where = f" on {self.provider}" if self.provider else ""
         return (
-            f"PASS: equal to eager PyTorch in shapes, dtypes and values; largest difference {worst.max_scaled:.1e} "
-            f"of the row's scale (tolerance {worst.tolerance:.0e})"
+            f"PASS{where}: equal to eager PyTorch in shapes, dtypes and values; largest difference "
+            f"{worst.max_scaled:.1e} of the row's scale (tolerance {worst.tolerance:.0e})"
         )
 
     def __str__(self) -> str:
@@ -178,6 +200,13 @@ def _compare(
         onnx_error=onnx_error,
         top1_agreement=top1_agreement,
     )
+
+
+def _round_up(value: float) -> str:
+    """Write a bound with three digits so that the value written is not below it."""
+    text = f"{value:.2e}"
+    mantissa, exponent = text.split("e")
+    return text if float(text) >= value else f"{float(mantissa) + 0.01:.2f}e{exponent}"
 
 
 def _largest(values: npt.NDArray[np.floating]) -> float:

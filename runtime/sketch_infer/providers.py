@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import io
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -25,8 +26,12 @@ PROVIDER_CHOICES: tuple[str, ...] = get_args(ProviderChoice)
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 
+_INSTALL_CUDA = "pip install 'onnxruntime-gpu[cuda,cudnn]'"
+
 _FATAL = 4
 """ONNX Runtime's log severity that leaves only what ends the process."""
+
+_one_at_a_time = threading.Lock()
 
 
 def import_onnxruntime() -> ModuleType:
@@ -39,8 +44,8 @@ def import_onnxruntime() -> ModuleType:
         import onnxruntime
     except ImportError as error:
         raise DependencyError(
-            f"ONNX Runtime cannot be imported ({error}); install it with: pip install 'sketch-infer[cpu]' "
-            "(or [cuda] for an NVIDIA GPU)"
+            f"ONNX Runtime cannot be imported ({error}); install it with: pip install onnxruntime, "
+            f"or for an NVIDIA GPU: {_INSTALL_CUDA}"
         ) from error
     module: ModuleType = onnxruntime
     return module
@@ -62,35 +67,51 @@ def start_session(model: Path, options: "SessionOptions", provider: ProviderChoi
         ModelFileError: if ONNX Runtime cannot use the file.
     """
     if provider == "cpu":
-        return _open(model, options, CPU), ""
+        return _open_on_cpu(model, options), ""
     reason = _missing_for_cuda()
     if not reason:
-        onnxruntime = import_onnxruntime()
         try:
-            with _quiet(onnxruntime):
-                onnxruntime.preload_dlls()
-                session = _open(model, options, CUDA)
-        except ModelFileError as error:
-            _open(model, options, CPU)  # raises if it is the file that is at fault
-            reason = str(error)
+            session = _open_on_cuda(model, options)
+        except Exception as error:  # its exception classes share no base but Exception
+            _open_on_cpu(model, options)  # raises if it is the file that is at fault
+            reason = _one_line(error)
         else:
             if session.get_providers()[0] == CUDA:
                 return session, ""
             reason = _why_cuda_failed()
     if provider == "cuda":
         raise ProviderError(f"CUDA did not start: {reason}")
-    return _open(model, options, CPU), reason
+    return _open_on_cpu(model, options), reason
 
 
-def _open(model: Path, options: "SessionOptions", provider: str) -> "InferenceSession":
+def _open_on_cuda(model: Path, options: "SessionOptions") -> "InferenceSession":
     onnxruntime = import_onnxruntime()
-    # TF32, ONNX Runtime's default on CUDA, keeps 10 bits of a float32's 23: too few for parity with eager PyTorch.
-    providers: list[object] = [CPU] if provider == CPU else [(CUDA, {"use_tf32": "0"}), CPU]
+    with _quiet(onnxruntime):
+        onnxruntime.preload_dlls()
+        if missing := _missing_cudnn():
+            raise ProviderError(missing)
+        return onnxruntime.InferenceSession(
+            str(model),
+            sess_options=options,
+            # TF32, the default, keeps 10 bits of a float32's 23: too few for parity with eager PyTorch.
+            providers=[(CUDA, {"use_tf32": "0"}), CPU],
+            # Else a failing run would silently be repeated on the CPU, and by every later run.
+            enable_fallback=0,
+        )
+
+
+def _open_on_cpu(model: Path, options: "SessionOptions") -> "InferenceSession":
+    onnxruntime = import_onnxruntime()
     try:
-        return onnxruntime.InferenceSession(str(model), sess_options=options, providers=providers)
+        return onnxruntime.InferenceSession(str(model), sess_options=options, providers=[CPU], enable_fallback=0)
     except Exception as error:  # its exception classes share no base but Exception
-        reason = " ".join(str(error).split()).removeprefix("[ONNXRuntimeError] : ")
-        raise ModelFileError(f"not a model that ONNX Runtime {onnxruntime.__version__} can open: {reason}") from error
+        raise ModelFileError(
+            f"not a model that ONNX Runtime {onnxruntime.__version__} can open: {_one_line(error)}"
+        ) from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()).removeprefix("[ONNXRuntimeError] : ")
 
 
 @contextlib.contextmanager
@@ -100,22 +121,20 @@ def _quiet(onnxruntime: ModuleType) -> Iterator[None]:
     Its native part writes to stderr, its Python part (missing libraries, failed providers) prints to stdout, where
     it would end up among results.
     """
-    onnxruntime.set_default_logger_severity(_FATAL)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        onnxruntime.set_default_logger_severity(2)  # its default: warnings
+    with _one_at_a_time:  # stdout and log level are the process's
+        onnxruntime.set_default_logger_severity(_FATAL)
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                yield
+        finally:
+            onnxruntime.set_default_logger_severity(2)  # its default: warnings
 
 
 def _missing_for_cuda() -> str:
     """Return what rules CUDA out before it is tried: wheel, driver or GPU; empty if nothing does."""
     onnxruntime = import_onnxruntime()
     if CUDA not in onnxruntime.get_available_providers():
-        return (
-            "the installed onnxruntime is a CPU build; replace it: pip uninstall onnxruntime, "
-            "then pip install 'sketch-infer[cuda]'"
-        )
+        return f"the installed onnxruntime is a CPU build; replace it: pip uninstall onnxruntime, then {_INSTALL_CUDA}"
     library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
     try:
         driver = ctypes.CDLL(library)
@@ -129,6 +148,16 @@ def _missing_for_cuda() -> str:
     return ""
 
 
+def _missing_cudnn() -> str:
+    """Return what to do about a missing cuDNN: ONNX Runtime loads it late, when a session already claims CUDA."""
+    library = "cudnn64_9.dll" if sys.platform == "win32" else "libcudnn.so.9"
+    try:
+        ctypes.CDLL(library)
+    except OSError as error:
+        return f"{error}; install the CUDA libraries: {_INSTALL_CUDA}"
+    return ""
+
+
 def _why_cuda_failed() -> str:
     """Return which library the CUDA provider lacks, found by loading it as ONNX Runtime does."""
     suffix = "onnxruntime_providers_cuda.dll" if sys.platform == "win32" else "libonnxruntime_providers_cuda.so"
@@ -136,7 +165,7 @@ def _why_cuda_failed() -> str:
     try:
         ctypes.CDLL(str(library))
     except OSError as error:
-        return f"{error}; install the CUDA libraries: pip install 'sketch-infer[cuda]'"
+        return f"{error}; install the CUDA libraries: {_INSTALL_CUDA}"
     return (
         "the driver and libraries load, but ONNX Runtime could not start CUDA (is the driver too old for this wheel?)"
     )

@@ -47,15 +47,18 @@ def read_sketches(source: str) -> Iterator[Sketch]:
             line.
     """
     if source == STDIN:
+        if sys.stdin is None:
+            raise InputError("standard input: expected drawings, found it closed")
         return _read_drawings(source, sys.stdin.buffer)
     path = Path(source)
     if path.is_dir():
         raise InputError(f"{source}: expected a file, found a folder; name the files in it")
     if not path.exists():
         raise InputError(f"{source}: no such file")
-    if path.suffix == ".npy":
+    name = path.name.lower()
+    if name.endswith(".npy"):
         return _read_array(source)
-    if path.name.endswith((".ndjson", ".ndjson.gz")):
+    if name.endswith((".ndjson", ".ndjson.gz")):
         return _read_drawing_file(source)
     raise InputError(f"{source}: expected a .npy, .ndjson or .ndjson.gz file")
 
@@ -66,10 +69,11 @@ def _read_array(source: str) -> Iterator[Sketch]:
         array = np.lib.format.open_memmap(source, mode="r")
     except OSError as error:
         raise InputError(f"{source}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except Exception as error:  # a damaged header is parsed as Python and raises whatever it triggers
         if "Python objects" in str(error):
             raise InputError(f"{source}: expected a float or integer array, found Python objects (pickled)") from error
-        raise InputError(f"{source}: not a whole .npy array ({str(error).splitlines()[0]}); write it again") from error
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{source}: not a whole .npy array ({reason}); write it again") from error
     try:
         if array.ndim != 3:
             yield Sketch(source, 0, np.array(as_strokes(array)))
@@ -88,7 +92,7 @@ def _read_array(source: str) -> Iterator[Sketch]:
 
 def _read_drawing_file(source: str) -> Iterator[Sketch]:
     try:
-        with gzip.open(source) if source.endswith(".gz") else Path(source).open("rb") as lines:
+        with gzip.open(source) if source.lower().endswith(".gz") else Path(source).open("rb") as lines:
             yield from _read_drawings(source, lines)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{source}: not a whole gzip file ({error})") from error
@@ -104,11 +108,14 @@ def _read_drawings(source: str, lines: BinaryIO | gzip.GzipFile) -> Iterator[Ske
         try:
             yield Sketch(source, index, drawing_to_sketch(_parse_drawing(line)))
         except InputError as error:
-            name = "standard input" if source == STDIN else source
-            raise InputError(f"{name}:{line_number}: {error}") from error
+            raise InputError(f"{_called(source)}:{line_number}: {error}") from error
         index += 1
     if index == 0:
-        raise InputError(f"{source}: expected a drawing a line, found no line")
+        raise InputError(f"{_called(source)}: expected a drawing a line, found no line")
+
+
+def _called(source: str) -> str:
+    return "standard input" if source == STDIN else source
 
 
 def _parse_drawing(line: bytes) -> object:

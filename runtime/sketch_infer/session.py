@@ -7,7 +7,7 @@ import numpy as np
 
 from .errors import InputError, ModelFileError
 from .model_file import OUTPUTS, STATES, STROKES, ModelMetadata, check_signature
-from .providers import ProviderChoice, import_onnxruntime, start_session
+from .providers import PROVIDER_CHOICES, ProviderChoice, import_onnxruntime, start_session
 from .strokes import INPUT_SIZE, FloatArray
 
 
@@ -34,7 +34,12 @@ class Session:
             ModelFileError: if the file is missing, damaged or breaks the contract.
             ProviderError: if CUDA was asked for and did not start.
             DependencyError: if onnxruntime is not installed.
+            ValueError: for another provider, or threads below 1.
         """
+        if provider not in PROVIDER_CHOICES:
+            raise ValueError(f"expected provider {' or '.join(PROVIDER_CHOICES)}, found {provider!r}")
+        if threads < 1:
+            raise ValueError(f"expected threads >= 1, found {threads}")
         path = Path(model)
         if not path.is_file():
             raise ModelFileError(f"{model}: expected a model file, found {'a folder' if path.is_dir() else 'nothing'}")
@@ -42,7 +47,7 @@ class Session:
         options.intra_op_num_threads = threads
         # Idle threads that spin slow down whatever runs beside them.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3  # errors only
+        options.log_severity_level = 4  # what fails is raised, in one line, and not logged as well
         try:
             self._session, self.cuda_missing = start_session(path, options, provider)
             self.metadata = ModelMetadata.from_props(self._session.get_modelmeta().custom_metadata_map)
@@ -51,6 +56,8 @@ class Session:
             check_signature(inputs, outputs, self.metadata)
         except ModelFileError as error:
             raise ModelFileError(f"{model}: {error}") from error
+        except UnicodeDecodeError as error:
+            raise ModelFileError(f"{model}: its metadata is damaged ({error}); export it again") from error
         self.provider: str = self._session.get_providers()[0]
         self.state_shapes = {name: (inputs[name][1][0], inputs[name][1][2]) for name in STATES if name in inputs}
 

@@ -94,9 +94,10 @@ def as_strokes(values: object, first_row: int = 0) -> FloatArray:
     """
     try:
         array = np.asarray(values)
-    except ValueError as error:  # nested lists of unequal lengths
+    except (ValueError, TypeError, RuntimeError) as error:  # lists of unequal lengths, tensors with gradients
+        found = f"{type(values).__name__}: {error}"
         raise InputError(
-            f"expected strokes as (T, {INPUT_SIZE}) or (N, T, {INPUT_SIZE}), found uneven lists"
+            f"expected strokes as an array (T, {INPUT_SIZE}) or (N, T, {INPUT_SIZE}), found {found}"
         ) from error
     if array.dtype.kind not in "fiu":
         raise InputError(f"expected strokes of a float or integer dtype, found {array.dtype}")
