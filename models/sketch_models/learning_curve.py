@@ -31,6 +31,7 @@ def plot_learning_curve(history: Sequence[Mapping[str, Any]], path: Path) -> Non
             if phases[number] != phases[number - 1]:
                 panel.axvline(number + 0.5, color="grey", linewidth=0.8)
         panel.set(xlabel="epoch", title=title)
+        panel.xaxis.get_major_locator().set_params(integer=True)
         panel.grid(alpha=0.3)
         panel.legend()
     save_figure(figure, path)
