@@ -8,7 +8,7 @@ from typing import Any
 import click
 import torch
 
-from sketch_infer.errors import SketchError
+from sketch_infer.console import Command
 from sketch_infer.labels import read_labels
 
 from .accuracy import measure_accuracy
@@ -33,7 +33,7 @@ _FOLDER = click.Path(path_type=Path)
 _POSITIVE = click.IntRange(min=1)
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.command(cls=Command, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.argument("data", nargs=-1, required=True, type=_FOLDER)
 @click.option("-o", "--output", required=True, type=_FOLDER, help="Checkpoint to write, FILE.safetensors (float16).")
 @click.option(
@@ -67,14 +67,6 @@ def main(**options: Any) -> None:
 
     The best epoch on val is written to OUTPUT, the log to OUTPUT.jsonl, what --resume needs to OUTPUT.state.
     """
-    try:
-        _train(options)
-    except SketchError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
-
-
-def _train(options: dict[str, Any]) -> None:
     output: Path = options["output"]
     log, state_file = (output.with_name(output.name + suffix) for suffix in (".jsonl", ".state"))
     for path in (output, log, state_file, *([options["plot"]] if options["plot"] else [])):

@@ -133,8 +133,8 @@ class ParityReport:
             "/ scale": lambda row: f"{row.max_scaled:.1e}",
         }
         if any(np.isfinite(row.onnx_error) for row in self.rows):
-            columns["eager off float64"] = lambda row: f"{row.eager_error:.1e}"
-            columns["ONNX off float64"] = lambda row: f"{row.onnx_error:.1e}"
+            columns["eager off float64"] = lambda row: f"{row.eager_error:.1e}".replace("nan", "-")
+            columns["ONNX off float64"] = lambda row: f"{row.onnx_error:.1e}".replace("nan", "-")
         columns["top-1"] = lambda row: f"{row.top1_agreement:.2%}"
         columns["verdict"] = lambda row: "ok" if row else row.problem
         cells = [[cell(row) for cell in columns.values()] for row in self.rows]
