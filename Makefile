@@ -24,7 +24,7 @@ export: setup ## Export the model to ONNX, prove it, and make it the default of 
 infer: $(MODEL) ## Classify STROKES=FILE, by default the sample drawings
 	$(BIN)/sketch-infer $(STROKES)
 
-train: setup ## Train the default network again on the folders of QUICKDRAW=DIR (75 minutes on 2 cores)
+train: setup ## Train the default network again on the folders of QUICKDRAW=DIR (about 65 minutes on 2 cores)
 	@test -d "$(QUICKDRAW)/train" || { echo "expected QUICKDRAW=DIR with train/ val/ raw/ extra/ classes.txt; see models/README.md"; exit 2; }
 	$(BIN)/sketch-train $(QUICKDRAW)/train --dense $(QUICKDRAW)/raw --pretrain $(QUICKDRAW)/extra --pretrain-epochs 8 \
 		--val $(QUICKDRAW)/val --classes $(QUICKDRAW)/classes.txt --epochs 20 \

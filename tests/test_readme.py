@@ -30,6 +30,10 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "runtime" / "samples", folder / "runtime" / "samples")
     torch.save(make_model(SketchRNNConfig(3, 8, 2)).state_dict(), folder / "weights.pt")
     (folder / "labels.txt").write_text("cat\ndog\n", encoding="utf-8")
+    (folder / "my_drawings").mkdir()
+    for word, rows in {"flat": 20, "tall": 200}.items():
+        lines = [f'{{"drawing": [[[0, 9, {n}, 3], [0, {rows}, 1, {n}]]]}}\n' for n in range(40)]
+        (folder / "my_drawings" / f"{word}.ndjson").write_text("".join(lines), encoding="utf-8")
     return folder
 
 
@@ -38,6 +42,7 @@ def test_the_readme_has_commands() -> None:
     assert "make test" in COMMANDS
     assert sum(command.startswith(".venv/bin/sketch-") for command in COMMANDS) >= 6
     assert len(blocks("python")) == 1
+    assert "OUTPUT_OF" not in README
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("make ")])
