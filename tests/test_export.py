@@ -126,6 +126,18 @@ def test_the_graph_is_the_network_op_for_op(tiny_onnx: Path) -> None:
     assert set(lstm.input[1:]) <= initializers
 
 
+def test_onnxruntimes_quantizer_takes_the_file(tmp_path: Path, tiny_onnx: Path) -> None:
+    from onnxruntime.quantization import quantize_dynamic
+
+    quantize_dynamic(tiny_onnx, tmp_path / "int8.onnx")
+    operations = {node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node}
+    assert {"DynamicQuantizeLSTM", "MatMulInteger"} <= operations  # not hidden behind Slice and Concat
+    whole, int8 = (
+        Session(path, "cpu").run(proof_strokes(8, 24))["logits"] for path in (tiny_onnx, tmp_path / "int8.onnx")
+    )
+    assert 0 < np.abs(whole - int8).max() < 0.1
+
+
 def test_only_the_batch_axis_is_dynamic(tiny_onnx_with_state: Path) -> None:
     graph = onnx.load(tiny_onnx_with_state).graph
     shapes = {

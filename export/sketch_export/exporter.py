@@ -73,8 +73,14 @@ def export_onnx(
     # The oldest format version that has the opset, so that old runtimes open the file.
     graph.ir_version = onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", opset)])
     graph.metadata_props.update(_describe(model, labels, random_weights).to_props())
+    proto = ir.to_proto(graph)
+    # An initializer carries its own shape; the copy beside it trips tools that transpose weights, as ONNX Runtime's
+    # quantizer does.
+    inferred = [value for value in proto.graph.value_info if value.name not in graph.graph.initializers]
+    del proto.graph.value_info[:]
+    proto.graph.value_info.extend(inferred)
     with write_atomically(path) as temporary:
-        ir.save(graph, temporary)
+        temporary.write_bytes(proto.SerializeToString(deterministic=True))
         report = prove(temporary, model)
         if not report:
             raise NotProvenError(path, report)
