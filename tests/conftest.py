@@ -58,6 +58,12 @@ def tiny_strokes() -> npt.NDArray[np.float32]:
     return proof_strokes(9, TINY.sequence_length, seed=5)
 
 
+@pytest.fixture
+def strokes_file(tmp_path: Path) -> Path:
+    np.save(tmp_path / "strokes.npy", proof_strokes(7, 24, seed=5))
+    return tmp_path / "strokes.npy"
+
+
 @pytest.fixture(scope="session")
 def default_onnx() -> Path:
     """The model that `make export` wrote; `make test` writes it first where it is missing."""

@@ -58,7 +58,10 @@ def onnx(
     opset: int,
     initial_state: bool,
 ) -> None:
-    """Write one ONNX file with a dynamic batch axis; it appears only when it is proven equal to eager PyTorch."""
+    """Export a checkpoint to one ONNX file.
+
+    Its batch axis is dynamic. The file appears only when it is proven equal to eager PyTorch.
+    """
     if random_weights == (checkpoint is not None):
         raise click.UsageError("expected either --checkpoint FILE or --random-weights")
     refuse_overwriting(output, [checkpoint, labels])
@@ -92,7 +95,10 @@ def onnx(
 @click.option("--strokes", help="Also compare on the sketches of this file (.npy, .ndjson, .ndjson.gz).")
 @provider_option
 def verify(model: Path, checkpoint: Path, strokes: str | None, provider: ProviderChoice) -> None:
-    """Prove an existing MODEL file against eager PyTorch with CHECKPOINT."""
+    """Prove an existing model file.
+
+    MODEL is compared with eager PyTorch and with float64, both with the weights of CHECKPOINT.
+    """
     network = load_checkpoint(checkpoint).model
     extra = _read_case(strokes, network.config.sequence_length) if strokes else None
     report = prove(model, network, provider, extra=extra)
@@ -105,7 +111,10 @@ def verify(model: Path, checkpoint: Path, strokes: str | None, provider: Provide
 @click.option("--batch", type=click.IntRange(min=1), default=512, show_default=True, help="Rows of the input.")
 @click.option("--checkpoint", type=checkpoint_path, help="Network to look at; by default SketchRNN(3, 256, 40).")
 def shapes(batch: int, checkpoint: Path | None) -> None:
-    """Print every layer's output shape: by formula, as eager PyTorch ran, as the ONNX graph ran."""
+    """Print every layer's shape, three ways.
+
+    The columns are the formula, what hooks saw in eager PyTorch, and what ONNX Runtime gave for the plain graph.
+    """
     network = load_checkpoint(checkpoint).model if checkpoint else _example_network()
     rows = layer_shapes(network, batch)
     click.echo(format_shapes(rows))
@@ -121,9 +130,10 @@ def shapes(batch: int, checkpoint: Path | None) -> None:
 )
 @provider_option
 def evaluate(networks: tuple[Path, ...], data: Path, confusion: Path | None, provider: ProviderChoice) -> None:
-    """Print the accuracy of NETWORKS on the folder DATA of labelled Quick, Draw! drawings, side by side.
+    """Print accuracy on labelled drawings.
 
-    NETWORKS are checkpoints (run in eager PyTorch) and .onnx model files of the same classes.
+    DATA is a folder of Quick, Draw! files, CLASS.ndjson or CLASS.ndjson.gz; NETWORKS, shown side by side, are
+    checkpoints (run in eager PyTorch) and .onnx model files of the same classes.
     """
     comparison = compare_accuracy(networks, data, provider)
     click.echo(format_comparison(comparison))

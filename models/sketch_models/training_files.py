@@ -80,7 +80,9 @@ def read_training_data(
     drawings = Drawings.join(parts)
     counts = np.bincount(drawings.labels, minlength=len(drawings.classes))
     if empty := [name for name, count in zip(drawings.classes, counts, strict=True) if not count]:
-        raise InputError(f"expected drawings of every class to train on, found none of {', '.join(empty)}")
+        bad = [line for report in reports.values() for line in report.bad_lines]
+        left_out = f"; {len(bad)} bad lines were left out: {'; '.join(bad[:3])}" if bad else ""
+        raise InputError(f"expected drawings of every class to train on, found none of {', '.join(empty)}{left_out}")
     if not len(held):
         raise InputError("expected drawings to judge by, found none; give more drawings or a val folder")
     return TrainingData(drawings, Drawings(**{**vars(held), "classes": names}), names, reports)
