@@ -110,3 +110,10 @@ def test_a_session_that_fails_on_cuda_is_not_the_models_fault(
     (tmp_path / "bad.onnx").write_bytes(b"no model")
     with pytest.raises(ModelFileError, match="not a model"):
         Classifier(tmp_path / "bad.onnx", "cuda")
+
+
+def test_a_wheel_without_cuda_is_named(tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CPU])
+    with pytest.raises(ProviderError, match=r"built for the CPU alone; CUDA needs onnxruntime-gpu\[cuda,cudnn\]"):
+        Classifier(tiny_onnx, "cuda")
+    assert Classifier(tiny_onnx, "auto").provider == CPU

@@ -134,7 +134,7 @@ def _missing_for_cuda() -> str:
     """Return what rules CUDA out before it is tried: wheel, driver or GPU; empty if nothing does."""
     onnxruntime = import_onnxruntime()
     if CUDA not in onnxruntime.get_available_providers():
-        return f"the installed onnxruntime is a CPU build; replace it: pip uninstall onnxruntime, then {_INSTALL_CUDA}"
+        return "this onnxruntime is built for the CPU alone; CUDA needs onnxruntime-gpu[cuda,cudnn] in its place"
     library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
     try:
         driver = ctypes.CDLL(library)
