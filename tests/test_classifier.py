@@ -9,6 +9,7 @@ from conftest import TINY_LABELS, make_model
 
 from sketch_infer import Classifier, InputError, ModelFileError, Predictions, TruncationWarning, default_model
 from sketch_infer import classifier as classifier_module
+from sketch_infer.model_file import Probes
 from sketch_infer.providers import CPU
 from sketch_infer.session import Session
 from sketch_models import run_eager
@@ -201,6 +202,10 @@ def change(model: onnx.ModelProto, kind: str) -> None:
             set_props(model, labels="[" * 100_000)
         case "labels that move the cursor":
             set_props(model, labels=json.dumps(["a", "b", "c", "d", "\x1b[2J"]))
+        case "probes of another length":
+            zeros = np.zeros((1, 7, 3), np.float32)
+            outputs = {name: np.zeros((1, 5), np.float32) for name in ("log_probs", "logits")}
+            set_props(model, probes=Probes(("short",), zeros, outputs).to_json())
         case "no list of labels":
             set_props(model, labels='{"a": 1, "b": 2, "c": 3, "d": 4, "e": 5}')
         case "damaged labels":
@@ -225,6 +230,7 @@ def change(model: onnx.ModelProto, kind: str) -> None:
         ("labels of numbers", "its metadata is damaged"),
         ("damaged labels", "its metadata is damaged"),
         ("no list of labels", "its metadata is damaged"),
+        ("probes of another length", r"expected probes of shapes .*\(1, 24, 3\).* found .*\(1, 7, 3\)"),
         ("other preprocessing", "expects strokes prepared as 'stroke-5: raw'"),
         ("no truth value", "its metadata lacks 'null'"),
         ("labels without end", "its metadata is damaged"),

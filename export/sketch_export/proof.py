@@ -18,8 +18,7 @@ from sketch_models import SketchRNN, run_eager
 from .weights import weights_sha256
 
 BATCHES = (1, 2, 3, 7, 64)
-"""None is the batch that the export was traced with alone: a batch baked into the graph fails at the others."""
-
+"""The export is traced at one batch size, 3; one that is baked into the graph fails at the others."""
 
 NEWEST_OPSET, NEWEST_IR_VERSION = 20, 10
 """ONNX Runtime registers no CUDA kernels for newer Conv and LSTM, and older releases refuse newer files."""

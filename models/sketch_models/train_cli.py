@@ -106,7 +106,9 @@ def _run(
     def show(figures: dict[str, float]) -> None:
         if live:
             bar = "#" * round(20 * figures["part"])
-            click.echo(f"\r[{bar:20}] {_figures(figures)}, {_clock(figures['eta'])} left ", nl=False, err=True)
+            judged = f", best val {best:.2%}" if best >= 0 else ""
+            line = f"[{bar:20}] {_figures(figures)}{judged}, {_clock(figures['eta'])} left "
+            click.echo(f"\r{line}", nl=False, err=True)
 
     for result in trainer.run(show):
         # What is judged is what is saved: the weights as float16 restores them.

@@ -51,10 +51,7 @@ class Probes:
         """Read what `to_json` wrote; raises KeyError, TypeError or ValueError for anything else."""
         values = json.loads(text)
         outputs = {name: _decode(values[name]) for name in OUTPUTS}
-        probes = cls(tuple(values["names"]), _decode(values[STROKES]), outputs)
-        if {len(probes.names)} != {len(array) for array in (probes.strokes, *outputs.values())}:
-            raise ValueError("probes of unequal number")
-        return probes
+        return cls(tuple(values["names"]), _decode(values[STROKES]), outputs)
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,7 @@ def check_signature(
     """Check a model's declared inputs and outputs, each name to (type, shape), against the contract.
 
     Raises:
-        ModelFileError: if a name, type or axis is not as the module's constants say.
+        ModelFileError: if a name, type or axis is not as the module's constants say, or the probes do not fit them.
     """
     expected_outputs: dict[str, list[int | str | None]] = {name: [BATCH, len(metadata.labels)] for name in OUTPUTS}
     strokes_shape: list[int | str | None] = [BATCH, metadata.sequence_length, INPUT_SIZE]
@@ -163,6 +160,20 @@ def check_signature(
             raise ModelFileError(
                 f"expected {name} as tensor(float) [layers * 2, batch, hidden], found {found_type} {found_shape}"
             )
+    _check_probes(metadata)
+
+
+def _check_probes(metadata: ModelMetadata) -> None:
+    """Check that the probes are inputs and outputs of this very signature."""
+    probes, n_classes = metadata.probes, len(metadata.labels)
+    n_probes = len(probes.names)
+    expected = {
+        STROKES: (n_probes, metadata.sequence_length, INPUT_SIZE),
+        **dict.fromkeys(OUTPUTS, (n_probes, n_classes)),
+    }
+    found = {STROKES: probes.strokes.shape, **{name: array.shape for name, array in probes.outputs.items()}}
+    if found != expected:
+        raise ModelFileError(f"expected probes of shapes {expected}, found {found}; export it again")
 
 
 def _encode(array: FloatArray) -> dict[str, Any]:
