@@ -47,6 +47,13 @@ def tiny_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_plain_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tiny") / "tiny_plain.onnx"
+    assert export_onnx(make_model(), path, TINY_LABELS, graph="plain")
+    return path
+
+
+@pytest.fixture(scope="session")
 def tiny_onnx_with_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tiny") / "tiny_state.onnx"
     assert export_onnx(make_model(), path, TINY_LABELS, initial_state=True)

@@ -105,8 +105,8 @@ def test_opset_and_oldest_ir_version(tmp_path: Path, opset: int, ir_version: int
     assert model.ir_version == ir_version
 
 
-def test_the_graph_is_the_network_op_for_op(tiny_onnx: Path) -> None:
-    graph = onnx.load(tiny_onnx).graph
+def test_the_graph_is_the_network_op_for_op(tiny_plain_onnx: Path) -> None:
+    graph = onnx.load(tiny_plain_onnx).graph
     assert [node.op_type for node in graph.node] == [
         "Transpose",
         *["Conv"] * 3,
@@ -123,14 +123,14 @@ def test_the_graph_is_the_network_op_for_op(tiny_onnx: Path) -> None:
     assert set(lstm.input[1:]) <= initializers
 
 
-def test_onnxruntimes_quantizer_takes_the_file(tmp_path: Path, tiny_onnx: Path) -> None:
+def test_onnxruntimes_quantizer_takes_the_file(tmp_path: Path, tiny_plain_onnx: Path) -> None:
     from onnxruntime.quantization import quantize_dynamic
 
-    quantize_dynamic(tiny_onnx, tmp_path / "int8.onnx")
+    quantize_dynamic(tiny_plain_onnx, tmp_path / "int8.onnx")
     operations = {node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node}
     assert {"DynamicQuantizeLSTM", "MatMulInteger"} <= operations  # not hidden behind Slice and Concat
     whole, int8 = (
-        Session(path, "cpu").run(proof_strokes(8, 24))["logits"] for path in (tiny_onnx, tmp_path / "int8.onnx")
+        Session(path, "cpu").run(proof_strokes(8, 24))["logits"] for path in (tiny_plain_onnx, tmp_path / "int8.onnx")
     )
     assert 0 < np.abs(whole - int8).max() < 0.1
 

@@ -34,9 +34,9 @@ def test_a_difference_leaves_no_file_and_a_report(tmp_path: Path, monkeypatch: p
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_graph_that_is_right_for_one_row_only_is_found(tmp_path: Path, tiny_onnx: Path) -> None:
+def test_a_graph_that_is_right_for_one_row_only_is_found(tmp_path: Path, tiny_plain_onnx: Path) -> None:
     """Flatten time first instead of batch first: the same for one row, rows mixed for more."""
-    model = onnx.load(tiny_onnx)
+    model = onnx.load(tiny_plain_onnx)
     flatten = next(node for node in model.graph.node if node.output[0] == "flatten")
     transpose = next(node for node in model.graph.node if node.output[0] == flatten.input[0])
     flatten.input[0] = transpose.input[0]

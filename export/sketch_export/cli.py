@@ -15,7 +15,7 @@ from sketch_infer.strokes import FloatArray, to_batch
 from sketch_models import Checkpoint, SketchRNN, load_checkpoint
 
 from .evaluate import compare_accuracy, format_comparison, plot_confusions
-from .exporter import NotProvenError, export_onnx
+from .exporter import GRAPH_CHOICES, GraphChoice, NotProvenError, export_onnx
 from .proof import prove
 from .shapes import format_shapes, layer_shapes
 from .trace import OPSETS
@@ -50,6 +50,13 @@ def main() -> None:
     help="ONNX operator set.",
 )
 @click.option("--initial-state", is_flag=True, help="Add inputs h_0 and c_0, the LSTM's initial state.")
+@click.option(
+    "--graph",
+    type=click.Choice(GRAPH_CHOICES),
+    default="fast",
+    show_default=True,
+    help="fast skips padding; plain has PyTorch's own operations, one for one, to look into.",
+)
 def onnx(
     checkpoint: Path | None,
     random_weights: bool,
@@ -57,6 +64,7 @@ def onnx(
     labels: Path | None,
     opset: int,
     initial_state: bool,
+    graph: GraphChoice,
 ) -> None:
     """Export a checkpoint to one ONNX file.
 
@@ -81,11 +89,14 @@ def onnx(
             opset=opset,
             initial_state=initial_state,
             random_weights=random_weights,
+            graph=graph,
         )
     except NotProvenError as error:
         click.echo(str(error.report))
         raise
     click.echo(str(report))
+    for note in report.notes:
+        click.echo(f"note: {note}")
     click.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB, opset {opset})")
 
 

@@ -1,8 +1,10 @@
 """From a network to a proven model file."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal, get_args
 
 import onnx
 import onnx_ir as ir
@@ -18,10 +20,14 @@ from sketch_infer.strokes import INPUT_SIZE, PREPROCESSING
 from sketch_models import SketchRNN, run_eager
 
 from .drawings import probe_sketches
+from .fast_graph import make_fast
 from .plain_graph import make_plain
 from .proof import prove
 from .trace import OPSETS, trace
 from .weights import weights_sha256
+
+GraphChoice = Literal["fast", "plain"]
+GRAPH_CHOICES: tuple[str, ...] = get_args(GraphChoice)
 
 
 class NotProvenError(ParityError):
@@ -40,6 +46,7 @@ def export_onnx(
     opset: int = OPSETS[0],
     initial_state: bool = False,
     random_weights: bool = False,
+    graph: GraphChoice = "fast",
 ) -> ParityReport:
     """Export a network to one ONNX file and prove it; the file appears only when the proof holds.
 
@@ -50,9 +57,10 @@ def export_onnx(
         opset: ONNX operator set, 18 to 20.
         initial_state: add inputs h_0 and c_0, each float32 (n_layers * 2, batch, hidden_size).
         random_weights: record that the network was never trained, so that the runtime warns of its labels.
+        graph: "fast" for the graph that skips padding, "plain" for PyTorch's own operations one for one.
 
     Returns:
-        the proof: every output compared at every batch size.
+        the proof: every output compared at every batch size; its notes say what the fast graph could not use.
 
     Raises:
         InputError: if the path does not end in .onnx, the labels do not fit, or the network does not read
@@ -68,15 +76,18 @@ def export_onnx(
     path = Path(path)
     if path.suffix != ".onnx":
         raise InputError(f"{path}: expected a path that ends in .onnx")
-    graph = trace(model, opset, initial_state)
-    make_plain(graph)
+    if graph not in GRAPH_CHOICES:
+        raise ValueError(f"expected graph {' or '.join(GRAPH_CHOICES)}, found {graph!r}")
+    onnx_model = trace(model, opset, initial_state)
+    make_plain(onnx_model)
+    notes = make_fast(onnx_model, probe_sketches(model.config.sequence_length)[1]) if graph == "fast" else []
     # The oldest format version that has the opset, so that old runtimes open the file.
-    graph.ir_version = onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", opset)])
-    graph.metadata_props.update(_describe(model, labels, random_weights).to_props())
-    proto = ir.to_proto(graph)
+    onnx_model.ir_version = onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", opset)])
+    onnx_model.metadata_props.update(_describe(model, labels, random_weights).to_props())
+    proto = ir.to_proto(onnx_model)
     # An initializer carries its own shape; the copy beside it trips tools that transpose weights, as ONNX Runtime's
     # quantizer does.
-    inferred = [value for value in proto.graph.value_info if value.name not in graph.graph.initializers]
+    inferred = [value for value in proto.graph.value_info if value.name not in onnx_model.graph.initializers]
     del proto.graph.value_info[:]
     proto.graph.value_info.extend(inferred)
     with write_atomically(path) as temporary:
@@ -84,7 +95,7 @@ def export_onnx(
         report = prove(temporary, model)
         if not report:
             raise NotProvenError(path, report)
-    return report
+    return replace(report, notes=tuple(notes))
 
 
 def _describe(model: SketchRNN, labels: Sequence[str] | None, random_weights: bool) -> ModelMetadata:

@@ -91,10 +91,12 @@ class ParityReport:
     Attributes:
         rows: the comparisons.
         provider: the execution provider that the model file ran on, where that is known.
+        notes: what there is to know of the model file beyond its outputs, one line each.
     """
 
     rows: tuple[OutputParity, ...]
     provider: str = ""
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of_failure(cls, case: str, reason: str) -> "ParityReport":
@@ -106,7 +108,7 @@ class ParityReport:
         return bool(self.rows) and all(self.rows)
 
     def __add__(self, other: "ParityReport") -> "ParityReport":
-        return ParityReport(self.rows + other.rows, self.provider or other.provider)
+        return ParityReport(self.rows + other.rows, self.provider or other.provider, self.notes + other.notes)
 
     @property
     def summary(self) -> str:

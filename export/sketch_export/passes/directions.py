@@ -1,0 +1,69 @@
+"""The two directions apart: two LSTM nodes and two halves of the head, so that each can skip its own padding."""
+
+import numpy as np
+import onnx_ir as ir
+import onnx_ir.passes.common as passes
+
+from sketch_infer.model_file import OUTPUTS
+
+from ..plain_graph import lstm_nodes
+from .editor import GraphEditor, constant_array, producer, replace
+
+DIRECTIONS = ("forward", "reverse")
+
+
+def split_directions(model: ir.Model) -> None:
+    """Split the LSTM and the head of a plain graph of one layer.
+
+    For each direction remain LSTM -> Transpose -> Reshape -> MatMul, the last named `logits.forward` and
+    `logits.reverse`; their sum with the bias is `logits`. The LSTMs' inputs are X, W, R and B.
+
+    Raises:
+        SketchError: if the graph is not a plain one.
+    """
+    (lstm,) = lstm_nodes(model)
+    head = next(node for node in model.graph if node.op_type == "Gemm")
+    producer(head.inputs[0], "Reshape")
+    x, *weights = lstm.inputs[:4]
+    hidden_size = constant_array(weights[1]).shape[2]
+    head_weight = constant_array(head.inputs[1])  # (classes, time * 2 * hidden)
+    if not head.attributes.get_int("transB", 0):
+        head_weight = head_weight.T
+    by_direction = head_weight.reshape(len(head_weight), -1, 2, hidden_size)
+    editor = GraphEditor(model.graph)
+    parts = []
+    for position, direction in enumerate(DIRECTIONS):
+        own = [
+            editor.constant(f"lstm_1.{direction}.{letter}", constant_array(value)[position : position + 1])
+            for letter, value in zip("WRB", weights, strict=True)
+        ]
+        y = editor.op("LSTM", x, *own, name=f"lstm_1.{direction}.Y", direction=direction, hidden_size=hidden_size)
+        batch_first = editor.op("Transpose", y, name=f"lstm_1.{direction}.batch_first", perm=[2, 0, 1, 3])
+        flat = editor.op("Reshape", batch_first, editor.constant("flat", [0, -1]), name=f"flatten.{direction}")
+        weight = np.ascontiguousarray(by_direction[:, :, position].reshape(len(head_weight), -1).T)
+        parts.append(
+            editor.op("MatMul", flat, editor.constant(f"fc_mu1.{direction}", weight), name=f"logits.{direction}")
+        )
+    bias = head.inputs[2]
+    logits = editor.op("Sum", *parts, bias, name="logits.sum")
+    editor.insert_before(head)
+    replace(head.outputs[0], logits)
+    passes.RemoveUnusedNodesPass()(model)
+
+
+def add_to_logits(model: ir.Model, share: ir.Value, editor: GraphEditor) -> None:
+    """Add a further share (batch, classes), recorded in the editor, to the sum of the logits."""
+    total = next(node for node in model.graph if node.outputs[0].name == OUTPUTS[1])
+    editor.insert_before(total)
+    total.resize_inputs(len(total.inputs) + 1)
+    total.replace_input_with(len(total.inputs) - 1, share)
+
+
+def direction_node(model: ir.Model, direction: str) -> ir.Node:
+    """Return the LSTM node of a direction."""
+    return next(node for node in lstm_nodes(model) if node.attributes.get_string("direction", "forward") == direction)
+
+
+def head_of(model: ir.Model, direction: str) -> ir.Node:
+    """Return the MatMul that takes a direction's share of the logits."""
+    return next(node for node in model.graph if node.outputs[0].name == f"logits.{direction}")

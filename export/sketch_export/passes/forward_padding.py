@@ -1,0 +1,146 @@
+"""The forward direction stops soon after the last point, where the LSTM comes to rest; `settling` finds out how soon.
+
+Whether a sketch's state really is near rest when its steps end is checked in the graph, row by row. Where one is not,
+an If runs the batch again with the full sequence for that row and the same steps as before for the others, so that a
+row's answer does not depend on its neighbours.
+"""
+
+import numpy as np
+import onnx_ir as ir
+
+from sketch_infer.parity import FP32_TOLERANCE
+from sketch_infer.strokes import FloatArray
+
+from .cell import Cell
+from .directions import add_to_logits, direction_node, head_of
+from .drawn_steps import drawn_steps
+from .editor import GraphEditor, constant_array
+from .linear_stem import read_stem
+from .settling import Float64Array, Tail, find_tail
+
+RUN_STEPS = "forward.run_steps"
+"""Value int32 (batch,): the steps that each row ran in the end."""
+
+LOGIT_BUDGET = 0.4 * FP32_TOLERANCE
+"""Largest error that this pass may add to a logit: below half of what is allowed where no logit is larger than 1."""
+
+
+def skip_forward_padding(model: ir.Model, sketches: FloatArray, budget: float = LOGIT_BUDGET) -> Tail:
+    """Let the forward direction stop soon after each sketch's last point. `split_directions` comes first.
+
+    Args:
+        model: the graph.
+        sketches: samples that decide how soon, float32 (N, sequence_length, 3); the answers hold for all others too.
+        budget: largest error of a logit.
+
+    Raises:
+        DoesNotSettle: if the network does not come to rest; the graph is left as it was.
+    """
+    lstm, head = direction_node(model, "forward"), head_of(model, "forward")
+    cell, stem = Cell.of(lstm), read_stem(model)
+    weight = constant_array(head.inputs[1]).astype(np.float64)
+    hidden = cell.hidden_size
+    steps = len(weight) // hidden
+    drawn_states = _states_after_drawing(cell, stem.features(sketches), sketches)
+    tail = find_tail(cell, stem.bias, weight.reshape(steps, hidden, -1), drawn_states, budget)
+
+    editor = GraphEditor(model.graph)
+    further = editor.op("Add", drawn_steps(model, editor, steps), _steps(editor, tail.steps), name="forward.wanted")
+    lengths = editor.op("Min", further, _steps(editor, steps), name="forward.steps")
+    lstm.resize_inputs(5)
+    lstm.replace_input_with(4, lengths)  # sequence_lens
+    editor.insert_before(lstm)
+
+    user = next(iter(lstm.outputs[0].uses())).node
+    slow, late = _late_rows(editor, lstm, lengths, tail, steps)
+    _run_late_rows_in_full(editor, lstm, lengths, late, steps)
+    editor.insert_before(user)
+    add_to_logits(model, _tail_logits(editor, lengths, slow, late, tail), editor)
+    model.graph.sort()
+    return tail
+
+
+def _states_after_drawing(cell: Cell, features: Float64Array, sketches: FloatArray) -> Float64Array:
+    """Return the states at each sketch's last point and at every fourth point before it, (rows, 2 * hidden)."""
+    rows = np.arange(len(sketches))
+    states = cell.run(features, np.zeros((len(sketches), 2 * cell.hidden_size)))
+    last = np.minimum([int(np.flatnonzero(sketch.any(axis=1)).max(initial=0)) for sketch in sketches], len(states) - 1)
+    # A sketch is also a sample of what it was before it was finished.
+    return np.concatenate([states[: last[row] + 1, row][::-4] for row in rows])
+
+
+def _steps(editor: GraphEditor, steps: int) -> ir.Value:
+    return editor.constant(f"steps_{steps}", np.int32(steps))
+
+
+def _late_rows(
+    editor: GraphEditor, lstm: ir.Node, lengths: ir.Value, tail: Tail, steps: int
+) -> tuple[ir.Value, ir.Value]:
+    """Compute Q'd and whether the state is too far from rest, bool (batch,)."""
+    axis_0, axis_1 = editor.constant("axis_0", [0]), editor.constant("axis_1", [1])
+    lstm.resize_outputs(3)
+    for name, output in zip(("h", "c"), lstm.outputs[1:], strict=True):
+        output.name, output.dtype = f"forward.end_{name}", ir.DataType.FLOAT
+    h_and_c = editor.op("Concat", *lstm.outputs[1:], name="forward.end", axis=2)
+    state = editor.op("Squeeze", h_and_c, axis_0, name="forward.end_state")
+    rest = editor.constant("forward.rest", tail.rest.astype(np.float32))
+    basis = editor.constant("forward.basis", tail.basis.astype(np.float32))
+    distance = editor.op("Sub", state, rest, name="forward.distance")
+    slow = editor.op("MatMul", distance, basis, name="forward.slow")
+    back = editor.op("Gemm", slow, basis, name="forward.slow_distance", transB=1)
+    fast = editor.op("Sub", distance, back, name="forward.fast")
+    far = []
+    for part, value, bound in (("slow", slow, tail.slow_bound), ("fast", fast, tail.fast_bound)):
+        norm = editor.op("ReduceL2", value, axis_1, name=f"forward.{part}_norm", keepdims=0)
+        limit = editor.constant(f"forward.{part}_bound", np.float32(bound))
+        far.append(editor.op("Greater", norm, limit, name=f"forward.{part}_far"))
+    unfinished = editor.op("Less", lengths, _steps(editor, steps), name="forward.unfinished")
+    late = editor.op("And", editor.op("Or", *far, name="forward.far"), unfinished, name="forward.late")
+    return slow, late
+
+
+def _run_late_rows_in_full(editor: GraphEditor, lstm: ir.Node, lengths: ir.Value, late: ir.Value, steps: int) -> None:
+    y = lstm.outputs[0]
+    users = list(y.uses())
+    counted = editor.op("Cast", late, name="forward.late_count", to=ir.DataType.INT32)
+    any_late = editor.op("ReduceMax", counted, name="forward.any_late_count", keepdims=0)
+    condition = editor.op("Cast", any_late, name="forward.any_late", to=ir.DataType.BOOL)
+
+    again, same = GraphEditor(editor.graph), GraphEditor(editor.graph)
+    all_lengths = editor.op("Where", late, _steps(editor, steps), lengths, name=RUN_STEPS)
+    full = again.op(
+        "LSTM",
+        *lstm.inputs[:4],
+        all_lengths,
+        name="forward.again.Y",
+        direction="forward",
+        hidden_size=lstm.attributes.get_int("hidden_size", 0),
+    )
+    kept = same.op("Identity", y, name="forward.same.Y")
+    chosen = editor.op(
+        "If", condition, name="lstm_1.forward", then_branch=again.branch(full), else_branch=same.branch(kept)
+    )
+    for use in users:
+        use.node.replace_input_with(use.idx, chosen)
+
+
+def _tail_logits(editor: GraphEditor, lengths: ir.Value, slow: ir.Value, late: ir.Value, tail: Tail) -> ir.Value:
+    """Compute what the steps left out add to the logits, (batch, classes); nothing for rows that left out none."""
+    ranks, classes = tail.times.shape[1], tail.at_rest.shape[1]
+    axis_1 = editor.constant("axis_1", [1])
+    at_rest = editor.op(
+        "Gather", editor.constant("forward.at_rest", tail.at_rest.astype(np.float32)), lengths, name="forward.resting"
+    )
+    times = editor.op(
+        "Gather", editor.constant("forward.times", tail.times.astype(np.float32)), lengths, name="forward.now"
+    )
+    modes = editor.constant("forward.modes", tail.modes.astype(np.float32))
+    moving = editor.op("MatMul", slow, modes, name="forward.moving_flat")
+    shape = editor.constant("forward.modes_shape", [-1, ranks, classes])
+    moving = editor.op("Reshape", moving, shape, name="forward.moving")
+    now = editor.op("Unsqueeze", times, axis_1, name="forward.now_row")
+    moving = editor.op("Squeeze", editor.op("MatMul", now, moving, name="forward.move"), axis_1, name="forward.moved")
+    left_out = editor.op("Add", at_rest, moving, name="forward.left_out")
+    column = editor.op("Unsqueeze", late, axis_1, name="forward.late_column")
+    zero = editor.constant("zero", np.float32(0))
+    return editor.op("Where", column, zero, left_out, name="forward.tail")

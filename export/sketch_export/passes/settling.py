@@ -1,0 +1,187 @@
+"""What an LSTM does after the last point: it comes to rest, and how it does is linear long before it has.
+
+On constant input the state x obeys x' = F(x). Near its fixed point x*, with d = x - x* and J the derivative of F there,
+d' = J d up to terms of d squared. The head adds W[t] h at every step t, so from step t on it adds
+
+    sum over n >= 0 of W[t + n] h* + M[t] d,    M[t] = sum over n >= 0 of W[t + n] (J^(n+1))[h rows]
+
+(the first term a table, the second a linear map of d). The slow modes of J, a basis Q of few columns, carry nearly all
+of d by then, and M[t] Q changes slowly with t: M[t] Q = sum over k of times[t, k] modes[k]. What this leaves out is
+bounded by the norms of Q'd and of d - Q Q'd, which the graph checks at run time.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .cell import Cell
+
+Float64Array = npt.NDArray[np.float64]
+
+_SAFETY = 4.0
+"""The terms of d squared are sampled, not bounded: allow for directions that are worse than the sampled ones."""
+
+_SAMPLE_NORM = 1e-2
+"""Norm of the sampled d: small enough for the square to dominate higher powers, large enough for float64."""
+
+_SLOW, _GONE = 1e-3, 1e-7
+"""Modes that decay to _GONE while the slowest decays to _SLOW are not in Q."""
+
+_LATE_SHARE = 0.01
+"""Share of the sample states that may settle later: they, and real ones like them, are run in full."""
+
+
+class DoesNotSettle(Exception):  # noqa: N818  # not an error: such a network keeps its full sequence
+    """The network has no common resting state that it reaches soon enough; the message says how that was seen."""
+
+
+@dataclass(frozen=True)
+class Tail:
+    """How to stop the forward direction early.
+
+    Attributes:
+        steps: how long to go on after the last point.
+        rest: x*, (2 * hidden,).
+        at_rest: (time + 1, classes), what the head adds from step t on if the state is x*.
+        basis: Q, (2 * hidden, modes).
+        times: (time + 1, ranks), and
+        modes: (modes, ranks * classes): M[t] Q = sum over k of times[t, k] modes[k], by columns (rank, class).
+        slow_bound, fast_bound: largest norms of Q'd and d - Q Q'd at which the above is exact enough.
+    """
+
+    steps: int
+    rest: Float64Array
+    at_rest: Float64Array
+    basis: Float64Array
+    times: Float64Array
+    modes: Float64Array
+    slow_bound: float
+    fast_bound: float
+
+
+def find_tail(cell: Cell, inputs: Float64Array, head: Float64Array, drawn: Float64Array, budget: float) -> Tail:
+    """Find how soon after the last point a direction may stop, and what to add then.
+
+    Args:
+        cell: the direction.
+        inputs: what it reads after the last point, (inputs,).
+        head: (time, hidden, classes).
+        drawn: states at the last point of sample sketches, (rows, 2 * hidden).
+        budget: largest error of a logit.
+
+    Raises:
+        DoesNotSettle: if there is no common fixed point, or it is reached too late to save a quarter of the steps.
+    """
+    time = len(head)
+    rest = _resting_state(cell, inputs, drawn, time)
+    jacobian = cell.jacobian(inputs, rest)
+    response = _response(jacobian, head)
+    at_rest = np.concatenate(
+        [np.cumsum((rest[: cell.hidden_size] @ head)[::-1], axis=0)[::-1], np.zeros((1, head.shape[2]))]
+    )
+    basis = _slow_basis(jacobian)
+    left_out = np.linalg.norm(response - response @ basis @ basis.T, axis=2).max()
+    fast_bound = min(budget / 4 / max(left_out, 1e-300), 1.0)
+    settling = cell.rest(inputs, drawn, time) - rest
+    slow = settling @ basis
+    slow_bound = _slow_bound(cell, inputs, rest, head, response, basis, slow[:: max(time // 8, 1)], budget / 2)
+    fast = np.linalg.norm(settling - slow @ basis.T, axis=2)
+    late = ((np.linalg.norm(slow, axis=2) > slow_bound) | (fast > fast_bound)).mean(axis=1)
+    steps = int(np.flatnonzero(late > _LATE_SHARE).max(initial=-1)) + 2
+    if steps > time * 3 // 4:
+        raise DoesNotSettle(f"sample sketches take {steps} of the {time} steps to settle after their last point")
+    times, modes = _in_time(response[steps:] @ basis, budget / 4 / slow_bound)
+    times = np.concatenate([np.zeros((steps, times.shape[1])), times])
+    return Tail(steps, rest, at_rest, basis, times, modes, slow_bound, fast_bound)
+
+
+def _resting_state(cell: Cell, inputs: Float64Array, drawn: Float64Array, time: int) -> Float64Array:
+    """Return the state that sketches, random states and extreme ones all reach within the sequence."""
+    random = np.random.default_rng(0)
+    shape = (64, cell.hidden_size)
+    # |c| grows by at most 1 a step: these gates were open for up to a quarter of the sequence.
+    cells = random.choice([1, time / 16, time / 4], (len(random.random(64)), 1)) * random.choice([-1, 1], shape)
+    starts = np.vstack([drawn, np.hstack([random.uniform(-1, 1, shape), cells]), np.zeros((1, 2 * cell.hidden_size))])
+    ends = cell.rest(inputs, starts, time)[-1]
+    rest = ends[-1:]
+    for _ in range(100):
+        before, rest = rest, cell.rest(inputs, rest, time)[-1]
+        if np.abs(rest - before).max() < 1e-12:
+            break
+    else:
+        raise DoesNotSettle(f"its state still moves after {100 * time} steps of padding")
+    distance = np.abs(ends - rest).max()
+    if distance > _SAMPLE_NORM:
+        raise DoesNotSettle(f"from some states it is still {distance:.1e} from rest after {time} steps of padding")
+    state: Float64Array = rest[0]
+    return state
+
+
+def _response(jacobian: Float64Array, head: Float64Array) -> Float64Array:
+    """Return M, (time + 1, classes, 2 * hidden): M[t] = (W[t] on h + M[t + 1]) J, M[time] = 0."""
+    time, hidden, classes = head.shape
+    response = np.zeros((time + 1, classes, 2 * hidden))
+    for step in reversed(range(time)):
+        seen = response[step + 1].copy()
+        seen[:, :hidden] += head[step].T
+        response[step] = seen @ jacobian
+    return response
+
+
+def _slow_basis(jacobian: Float64Array) -> Float64Array:
+    """Return an orthonormal basis, (2 * hidden, modes), of the modes that are left when the slowest is nearly gone."""
+    values, vectors = np.linalg.eig(jacobian)
+    decay = np.log(np.maximum(np.abs(values), 1e-12))
+    slow = decay >= decay.max() * np.log(_GONE) / np.log(_SLOW)
+    # A complex pair spans the real and imaginary parts of one of the two.
+    parts = [
+        part
+        for value, column in zip(values[slow], vectors[:, slow].T, strict=True)
+        if value.imag >= 0
+        for part in ([column.real, column.imag] if value.imag else [column.real])
+    ]
+    return np.linalg.qr(np.stack(parts, axis=1))[0]
+
+
+def _slow_bound(
+    cell: Cell,
+    inputs: Float64Array,
+    rest: Float64Array,
+    head: Float64Array,
+    response: Float64Array,
+    basis: Float64Array,
+    seen: Float64Array,
+    budget: float,
+) -> float:
+    """Return the norm of Q'd below which the terms of d squared stay within the budget."""
+    random = np.random.default_rng(1)
+    time, modes = len(head), basis.shape[1]
+    positions = np.linspace(0, time - 1, 12).astype(int)
+    steepest = np.linalg.svd((response[positions] @ basis).reshape(-1, modes), full_matrices=False)[2][:16]
+    chosen = random.permutation(seen.reshape(-1, modes))[:64]
+    directions = np.vstack([steepest, chosen, random.normal(size=(32, modes))])
+    norms = np.linalg.norm(directions, axis=1, keepdims=True)
+    directions = (directions / np.maximum(norms, 1e-300))[norms[:, 0] > 1e-12] @ basis.T
+    starts = _SAMPLE_NORM * np.vstack([directions, -directions])
+    deviations = (cell.rest(inputs, rest + starts, time) - rest)[:, :, : cell.hidden_size]
+    worst = 0.0
+    for position in positions:
+        # What is left at the step `position` is the same however long the padding was before.
+        left = deviations[: time - position].transpose(1, 0, 2).reshape(len(starts), -1)
+        exact = left @ head[position:].reshape(-1, head.shape[2])
+        worst = max(worst, float(np.abs(exact - starts @ response[position].T).max()))
+    curvature = _SAFETY * worst / _SAMPLE_NORM**2
+    return float(min(np.sqrt(budget / max(curvature, 1e-300)), 1.0))
+
+
+def _in_time(response: Float64Array, tolerance: float) -> tuple[Float64Array, Float64Array]:
+    """Factor (time, classes, modes) into times (time, ranks) and modes (modes, ranks * classes), within a tolerance."""
+    time, classes, modes = response.shape
+    left, scales, right = np.linalg.svd(response.reshape(time, -1), full_matrices=False)
+    for ranks in range(1, len(scales) + 1):
+        times = left[:, :ranks] * scales[:ranks]
+        rest = response - (times @ right[:ranks]).reshape(response.shape)
+        if np.linalg.norm(rest, axis=2).max() <= tolerance:
+            break
+    return times, right[:ranks].reshape(ranks, classes, modes).transpose(2, 0, 1).reshape(modes, -1)
