@@ -9,18 +9,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from .engine import DEFAULT_BATCH_SIZE, run_all, usable_cores
 from .errors import InputError, ModelFileError
 from .model_file import ModelMetadata
-from .providers import ProviderChoice
+from .providers import CPU, ProviderChoice
 from .session import Session
-from .strokes import INPUT_SIZE, FloatArray, as_strokes, to_batch
+from .strokes import INPUT_SIZE, FloatArray, as_strokes
 
 DEFAULT_MODEL = "default.onnx"
 """File inside this package; `make export` writes it and the wheel carries it."""
-
-DEFAULT_BATCH_SIZE = 64
-"""Rows per call into ONNX Runtime. The LSTM holds 4 * hidden * time floats per row and direction (0.8 MB for 256
-hidden units and 186 steps), so a batch bounds the memory; larger ones are no faster on a CPU."""
 
 
 class TruncationWarning(UserWarning):
@@ -91,7 +88,8 @@ class Classifier:
         model: path of an `.onnx` file that sketch-export wrote; the installation's own when None.
         provider: "cuda", "cpu", or "auto" for CUDA where it starts and else the CPU.
         batch_size: sketches per call into ONNX Runtime.
-        threads: threads inside one operator.
+        threads: batches that run at a time, each on one thread; None for as many as there are cores to use, and for one
+            on CUDA. One batch is never split: a sketch alone runs on one thread.
 
     Raises:
         ModelFileError: if the file is missing, damaged or breaks the contract.
@@ -105,12 +103,15 @@ class Classifier:
         model: str | Path | None = None,
         provider: ProviderChoice = "auto",
         batch_size: int = DEFAULT_BATCH_SIZE,
-        threads: int = 1,
+        threads: int | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"expected batch_size >= 1, found {batch_size}")
-        self._session = Session(default_model() if model is None else model, provider, threads)
+        if threads is not None and threads < 1:
+            raise ValueError(f"expected threads >= 1, found {threads}")
+        self._session = Session(default_model() if model is None else model, provider)
         self._batch_size = batch_size
+        self._workers = threads or (usable_cores() if self.provider == CPU else 1)
 
     @property
     def metadata(self) -> ModelMetadata:
@@ -142,17 +143,11 @@ class Classifier:
             InputError: if the strokes have another shape or dtype, or values that are not finite.
         """
         sketches = _as_sketches(strokes)
-        chunks = []
-        n_cut = 0
-        for start in range(0, max(len(sketches), 1), self._batch_size):
-            batch, cut = to_batch(sketches[start : start + self._batch_size], self.metadata.sequence_length)
-            chunks.append(self._session.run(batch))
-            n_cut += cut
+        outputs, n_cut = run_all(self._session, sketches, self._batch_size, self._workers)
         if n_cut:
             message = f"cut {n_cut} of {len(sketches)} sketches to {self.metadata.sequence_length} points"
             warnings.warn(message, TruncationWarning, stacklevel=2)
-        log_probs, logits = (np.concatenate([chunk[name] for chunk in chunks]) for name in ("log_probs", "logits"))
-        return Predictions(log_probs, logits, self.metadata.labels)
+        return Predictions(outputs["log_probs"], outputs["logits"], self.metadata.labels)
 
 
 def _as_sketches(strokes: object) -> list[FloatArray]:

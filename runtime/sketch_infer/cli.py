@@ -13,14 +13,18 @@ import click
 
 from . import __version__
 from .atomic import write_atomically
-from .classifier import DEFAULT_BATCH_SIZE, Classifier, default_model
+from .classifier import Classifier, default_model
 from .compare import EagerComparison
 from .console import Command, provider_option, refuse_overwriting
+from .engine import DEFAULT_BATCH_SIZE
 from .errors import OutputError, ParityError
 from .formats import CsvWriter, JsonLinesWriter, JsonWriter, NpzWriter, TableWriter, Writer
 from .providers import CPU, ProviderChoice
 from .readers import STDIN, read_sketches
 from .strokes import to_batch
+
+SKETCHES_AT_ONCE = 512
+"""Read, sorted by length and classified together: bounds the memory, and gives every worker some batches."""
 
 TEXT_FORMATS = ("table", "json", "jsonl", "csv")
 
@@ -51,9 +55,7 @@ TEXT_FORMATS = ("table", "json", "jsonl", "csv")
 @click.option(
     "--threads",
     type=click.IntRange(1, os.cpu_count() or 1),
-    default=1,
-    show_default=True,
-    help="CPU threads inside one operator.",
+    help="Batches that run at a time; by default one a core.",
 )
 @click.option(
     "--compare-eager",
@@ -70,7 +72,7 @@ def main(
     format_: str | None,
     output: Path | None,
     batch_size: int,
-    threads: int,
+    threads: int | None,
     compare_eager: Path | None,
 ) -> None:
     """Classify the sketches in STROKES.
@@ -89,13 +91,13 @@ def main(
     sketches = itertools.chain.from_iterable([read_sketches(source) for source in strokes])
     classifier = Classifier(model, provider, batch_size, threads)
     # Before anything is written, so that an unusable first file leaves no output at all.
-    first = list(itertools.islice(sketches, batch_size))
+    first = list(itertools.islice(sketches, SKETCHES_AT_ONCE))
     sketches = itertools.chain(first, sketches)
     _tell_about_model(classifier, provider)
     sequence_length = classifier.metadata.sequence_length
     n_cut = n_sketches = 0
     with _open_writer(format_, output, top_k, classifier.metadata.labels, strokes) as writer:
-        while chunk := list(itertools.islice(sketches, batch_size)):
+        while chunk := list(itertools.islice(sketches, SKETCHES_AT_ONCE)):
             batch, cut = to_batch([sketch.strokes for sketch in chunk], sequence_length)
             predictions = classifier.predict(batch)
             writer.write(chunk, predictions)

@@ -21,32 +21,28 @@ class Session:
         state_shapes: (n_layers * 2, hidden_size) of the initial-state inputs by name; empty for a model without.
     """
 
-    def __init__(self, model: str | Path, provider: ProviderChoice = "auto", threads: int = 1) -> None:
+    def __init__(self, model: str | Path, provider: ProviderChoice = "auto") -> None:
         """Open the file.
 
         Args:
             model: path of an `.onnx` file that sketch-export wrote.
             provider: "cuda", "cpu", or "auto" for CUDA where it starts and else the CPU.
-            threads: threads inside one operator. One is the fastest for one sketch: splitting the LSTM's small
-                steps costs more than it gains.
 
         Raises:
             ModelFileError: if the file is missing, damaged or breaks the contract.
             ProviderError: if CUDA was asked for and did not start.
             DependencyError: if onnxruntime is not installed.
-            ValueError: for another provider, or threads below 1.
+            ValueError: for another provider.
         """
         if provider not in PROVIDER_CHOICES:
             raise ValueError(f"expected provider {' or '.join(PROVIDER_CHOICES)}, found {provider!r}")
-        if threads < 1:
-            raise ValueError(f"expected threads >= 1, found {threads}")
         path = Path(model)
         if not path.is_file():
             raise ModelFileError(f"{model}: expected a model file, found {'a folder' if path.is_dir() else 'nothing'}")
         options = import_onnxruntime().SessionOptions()
-        options.intra_op_num_threads = threads
-        # Idle threads that spin slow down whatever runs beside them.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Splitting the LSTM's small steps costs more than it gains, and ONNX Runtime's idle threads spin. The caller's
+        # own threads may share the session.
+        options.intra_op_num_threads = 1
         options.log_severity_level = 4  # what fails is raised, in one line, and not logged as well
         try:
             self._session, self.cuda_missing = start_session(path, options, provider)

@@ -1,0 +1,73 @@
+"""Many sketches through one session: sorted by length, in chunks, by several single-threaded workers.
+
+A chunk costs what its longest sketch costs, so chunks are made of sketches of like lengths. A second thread is worth
+most on a chunk of its own: inside the LSTM it would wait for the first one at every step.
+"""
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from .model_file import OUTPUTS
+from .session import Session
+from .strokes import FloatArray, to_batch
+
+DEFAULT_BATCH_SIZE = 16
+"""Sketches per call into ONNX Runtime: enough rows for full speed of a matrix product, few enough to be of one length
+and to stay in the caches (32 and 64 were no faster, 8 slower)."""
+
+_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+"""Of control groups v2: quota and period in microseconds, or "max" and the period."""
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may keep busy: its affinity, and its container's limit rounded up."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = _CPU_LIMIT.read_text().split()
+        return max(1, min(cores, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # no such file, or no limit
+        return cores
+
+
+def run_all(
+    session: Session, sketches: Sequence[FloatArray], batch_size: int, workers: int
+) -> tuple[dict[str, FloatArray], int]:
+    """Run any number of sketches.
+
+    Args:
+        session: the model, whose calls are independent of each other.
+        sketches: float32 (T, 3) each, of any lengths.
+        batch_size: sketches a call.
+        workers: calls at a time.
+
+    Returns:
+        log_probs and logits by name, each float32 (N, classes), in the order of the sketches, and how many of them were
+        cut to the model's sequence length.
+
+    Raises:
+        ModelFileError: if ONNX Runtime fails on a chunk.
+    """
+    outputs = {name: np.empty((len(sketches), len(session.metadata.labels)), np.float32) for name in OUTPUTS}
+    longest_first = np.argsort([-_points(sketch) for sketch in sketches], kind="stable")
+    chunks = [longest_first[start : start + batch_size] for start in range(0, len(sketches), batch_size)]
+
+    def run_chunk(rows: np.ndarray) -> int:
+        batch, n_cut = to_batch([sketches[row] for row in rows], session.metadata.sequence_length)
+        for name, values in session.run(batch).items():
+            outputs[name][rows] = values
+        return n_cut
+
+    if min(workers, len(chunks)) <= 1:
+        return outputs, sum(map(run_chunk, chunks))
+    with ThreadPoolExecutor(min(workers, len(chunks)), "sketch-infer") as pool:
+        return outputs, sum(pool.map(run_chunk, chunks))
+
+
+def _points(sketch: FloatArray) -> int:
+    """Return the number of rows up to the last that is not padding."""
+    return int(np.flatnonzero(sketch.any(axis=1)).max(initial=-1)) + 1
