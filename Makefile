@@ -2,6 +2,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 INSTALLED := $(VENV)/.installed
+BENCH_INSTALLED := $(VENV)/.bench-installed
 MODEL := runtime/sketch_infer/default.onnx
 # The trained weights where the repository has them; without them the pipeline still runs, on random weights.
 CHECKPOINT := $(wildcard models/sketch_rnn.safetensors)
@@ -11,7 +12,7 @@ EXPORT := $(BIN)/sketch-export onnx --output $(MODEL) \
 	$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT),--random-weights)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup export infer train test lint typecheck wheel clean
+.PHONY: help setup export infer train test bench lint typecheck wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +34,9 @@ train: setup ## Train the default network again on the folders of QUICKDRAW=DIR 
 test: $(MODEL) ## Run the tests
 	$(BIN)/pytest
 
+bench: $(MODEL) $(BENCH_INSTALLED) ## Measure sketch-infer beside its peers (about 12 minutes); BENCH=--quick to try it
+	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
+
 lint: setup ## Check style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -51,6 +55,10 @@ clean: ## Remove .venv, dist, caches and the exported model
 $(INSTALLED): pyproject.toml runtime/pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ./runtime --editable '.[dev]'
+	@touch $@
+
+$(BENCH_INSTALLED): $(INSTALLED)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
 $(MODEL): $(INSTALLED) $(CHECKPOINT) $(wildcard runtime/sketch_infer/*.py models/sketch_models/*.py export/sketch_export/*.py)
