@@ -13,6 +13,9 @@ from .passes.reverse_padding import skip_reverse_padding
 from .passes.settling import DoesNotSettle
 from .plain_graph import lstm_nodes
 
+SETTLE_STEPS = "sketch_infer.settle_steps"
+"""Metadata: steps that the forward direction takes after the last point."""
+
 
 def make_fast(model: ir.Model, sketches: FloatArray) -> list[str]:
     """Apply all passes that the network allows to its plain graph, in place.
@@ -34,7 +37,7 @@ def make_fast(model: ir.Model, sketches: FloatArray) -> list[str]:
         split_directions(model)
         skip_reverse_padding(model)
         try:
-            skip_forward_padding(model, sketches)
+            model.metadata_props[SETTLE_STEPS] = str(skip_forward_padding(model, sketches).steps)
         except DoesNotSettle as error:
             notes.append(f"padding is not skipped in the forward direction: {error}")
         skip_head_blocks(model)
