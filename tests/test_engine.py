@@ -46,6 +46,19 @@ def test_chunks_hold_sketches_of_like_lengths(tiny_onnx: Path, monkeypatch: pyte
     assert in_turn == sorted(in_turn, reverse=True)
 
 
+def test_every_worker_has_a_chunk(tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    run = Session.run
+
+    def watch(self: Session, strokes: FloatArray) -> dict[str, FloatArray]:
+        sizes.append(len(strokes))
+        return run(self, strokes)
+
+    monkeypatch.setattr(Session, "run", watch)
+    Classifier(tiny_onnx, "cpu", batch_size=16, threads=3).predict(mixed_sketches(8))
+    assert sorted(sizes) == [2, 3, 3]
+
+
 def test_a_chunk_that_fails_in_a_worker_is_raised(tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: Session, strokes: FloatArray) -> dict[str, FloatArray]:
         raise ModelFileError(f"the model does not run on a batch of {len(strokes)}")

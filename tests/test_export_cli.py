@@ -94,9 +94,9 @@ def test_verify_fails_on_other_weights(sketch_export: Run, tmp_path: Path, tiny_
 
 def test_verify_fails_on_changed_weights(sketch_export: Run, tmp_path: Path, tiny_onnx: Path, checkpoint: Path) -> None:
     model = onnx.load(tiny_onnx)
-    bias = next(tensor for tensor in model.graph.initializer if tensor.name == "conv1d_2.bias")
+    bias = next(tensor for tensor in model.graph.initializer if tensor.name == "fc_mu1.bias")
     values = onnx.numpy_helper.to_array(bias).copy()
-    values[7] += 0.01
+    values[3] += 0.01
     bias.CopyFrom(onnx.numpy_helper.from_array(values, bias.name))
     onnx.save(model, tmp_path / "changed.onnx")
     result = sketch_export("verify", tmp_path / "changed.onnx", "--checkpoint", checkpoint)

@@ -42,7 +42,7 @@ def run_all(
     Args:
         session: the model, whose calls are independent of each other.
         sketches: float32 (T, 3) each, of any lengths.
-        batch_size: sketches a call.
+        batch_size: sketches a call, fewer where that leaves a worker without any.
         workers: calls at a time.
 
     Returns:
@@ -54,7 +54,8 @@ def run_all(
     """
     outputs = {name: np.empty((len(sketches), len(session.metadata.labels)), np.float32) for name in OUTPUTS}
     longest_first = np.argsort([-_points(sketch) for sketch in sketches], kind="stable")
-    chunks = [longest_first[start : start + batch_size] for start in range(0, len(sketches), batch_size)]
+    size = max(1, min(batch_size, math.ceil(len(sketches) / workers)))  # something for every worker
+    chunks = [longest_first[start : start + size] for start in range(0, len(sketches), size)]
 
     def run_chunk(rows: np.ndarray) -> int:
         batch, n_cut = to_batch([sketches[row] for row in rows], session.metadata.sequence_length)
