@@ -14,9 +14,6 @@ from .peers import OnnxRuntime, OpenVino, Torch
 MATMUL_SIZE = 2048
 MATMUL_FLOPS = 2.0 * MATMUL_SIZE**3
 
-SETTLING_KEY = "sketch_infer.settle_steps"
-"""Metadata of a model file: steps that its forward LSTM takes in the padding. A file without it counts as 0."""
-
 
 class Engine(Protocol):
     """An opened model."""
@@ -49,6 +46,7 @@ class _Reference:
     def __init__(self, variant: Variant) -> None:
         import onnx
 
+        from sketch_export.fast_graph import SETTLE_STEPS
         from sketch_models import load_checkpoint
 
         self._model = load_checkpoint(CHECKPOINT).model
@@ -59,7 +57,7 @@ class _Reference:
             "hidden_size": config.hidden_size,
             "classes": config.output_size,
             "steps": config.time_steps,
-            "settling": int(props.get(SETTLING_KEY, 0)),
+            "settling": int(props.get(SETTLE_STEPS, 0)),  # a network that does not settle has none
         }
 
     def predict(self, strokes: FloatArray, chunk: int | None) -> Outputs:

@@ -101,7 +101,7 @@ def _resting_state(cell: Cell, inputs: Float64Array, drawn: Float64Array, time: 
     random = np.random.default_rng(0)
     shape = (64, cell.hidden_size)
     # |c| grows by at most 1 a step: these gates were open for up to a quarter of the sequence.
-    cells = random.choice([1, time / 16, time / 4], (len(random.random(64)), 1)) * random.choice([-1, 1], shape)
+    cells = random.choice([1, time / 16, time / 4], (shape[0], 1)) * random.choice([-1, 1], shape)
     starts = np.vstack([drawn, np.hstack([random.uniform(-1, 1, shape), cells]), np.zeros((1, 2 * cell.hidden_size))])
     ends = cell.rest(inputs, starts, time)[-1]
     rest = ends[-1:]
