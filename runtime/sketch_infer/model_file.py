@@ -2,6 +2,8 @@
 
 import base64
 import json
+import math
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -25,6 +27,9 @@ BATCH = "batch"
 
 _PREFIX = "sketch_infer."
 
+_LARGEST_ARRAY = 2**28
+"""Bytes of a probe array that a file may ask for: a damaged one must not take the memory."""
+
 
 @dataclass(frozen=True)
 class Probes:
@@ -41,14 +46,14 @@ class Probes:
     outputs: Mapping[str, FloatArray]
 
     def to_json(self) -> str:
-        """Return names and arrays as JSON text, the arrays as base64 of little-endian float32."""
+        """Return names and arrays as JSON text, the arrays as base64 of zlib of little-endian float32."""
         arrays = {STROKES: self.strokes, **self.outputs}
         encoded = {name: _encode(array) for name, array in arrays.items()}
         return json.dumps({"names": self.names, **encoded}, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote; raises KeyError, TypeError or ValueError for anything else."""
+        """Read what `to_json` wrote; raises KeyError, TypeError, ValueError or zlib.error for anything else."""
         values = json.loads(text)
         outputs = {name: _decode(values[name]) for name in OUTPUTS}
         return cls(tuple(values["names"]), _decode(values[STROKES]), outputs)
@@ -127,7 +132,7 @@ class ModelMetadata:
             )
         except KeyError as error:
             raise ModelFileError(f"its metadata lacks {error}; export it again") from error
-        except (TypeError, ValueError, RecursionError) as error:  # InputError is a ValueError
+        except (TypeError, ValueError, RecursionError, zlib.error) as error:  # InputError is a ValueError
             raise ModelFileError(f"its metadata is damaged ({error}); export it again") from error
 
 
@@ -177,9 +182,17 @@ def _check_probes(metadata: ModelMetadata) -> None:
 
 
 def _encode(array: FloatArray) -> dict[str, Any]:
-    return {"shape": array.shape, "base64": base64.b64encode(array.astype("<f4").tobytes()).decode("ascii")}
+    return {
+        "shape": array.shape,
+        "base64": base64.b64encode(zlib.compress(array.astype("<f4").tobytes(), 9)).decode("ascii"),
+    }
 
 
 def _decode(value: Any) -> FloatArray:
-    array = np.frombuffer(base64.b64decode(value["base64"], validate=True), "<f4")
-    return array.reshape(value["shape"]).astype(np.float32)
+    shape = [int(size) for size in value["shape"]]
+    n_bytes = 4 * math.prod(shape)
+    if not 0 <= n_bytes <= _LARGEST_ARRAY:
+        raise ValueError(f"an array of shape {shape}")
+    # One byte more than expected shows what is too long, and nothing longer is unpacked.
+    content = zlib.decompressobj().decompress(base64.b64decode(value["base64"], validate=True), n_bytes + 1)
+    return np.frombuffer(content, "<f4").reshape(shape).astype(np.float32)

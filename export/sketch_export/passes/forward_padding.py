@@ -73,6 +73,14 @@ def _steps(editor: GraphEditor, steps: int) -> ir.Value:
     return editor.constant(f"steps_{steps}", np.int32(steps))
 
 
+def _compact(editor: GraphEditor, name: str, matrix: Float64Array, tolerance: float) -> ir.Value:
+    """Store a matrix in half precision where no column's norm changes by more than the tolerance, else in single."""
+    half = matrix.astype(np.float16)
+    if np.linalg.norm(half - matrix, axis=0).max() > tolerance:
+        return editor.constant(name, matrix.astype(np.float32))
+    return editor.op("Cast", editor.constant(f"{name}.half", half), name=name, to=ir.DataType.FLOAT)
+
+
 def _late_rows(
     editor: GraphEditor, lstm: ir.Node, lengths: ir.Value, tail: Tail, steps: int
 ) -> tuple[ir.Value, ir.Value]:
@@ -84,7 +92,7 @@ def _late_rows(
     h_and_c = editor.op("Concat", *lstm.outputs[1:], name="forward.end", axis=2)
     state = editor.op("Squeeze", h_and_c, axis_0, name="forward.end_state")
     rest = editor.constant("forward.rest", tail.rest.astype(np.float32))
-    basis = editor.constant("forward.basis", tail.basis.astype(np.float32))
+    basis = _compact(editor, "forward.basis", tail.basis, tail.basis_rounding)
     distance = editor.op("Sub", state, rest, name="forward.distance")
     slow = editor.op("MatMul", distance, basis, name="forward.slow")
     back = editor.op("Gemm", slow, basis, name="forward.slow_distance", transB=1)
@@ -134,7 +142,7 @@ def _tail_logits(editor: GraphEditor, lengths: ir.Value, slow: ir.Value, late: i
     times = editor.op(
         "Gather", editor.constant("forward.times", tail.times.astype(np.float32)), lengths, name="forward.now"
     )
-    modes = editor.constant("forward.modes", tail.modes.astype(np.float32))
+    modes = _compact(editor, "forward.modes", tail.modes, tail.modes_rounding)
     moving = editor.op("MatMul", slow, modes, name="forward.moving_flat")
     shape = editor.constant("forward.modes_shape", [-1, ranks, classes])
     moving = editor.op("Reshape", moving, shape, name="forward.moving")

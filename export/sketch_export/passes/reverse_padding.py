@@ -1,27 +1,32 @@
 """The reverse direction starts in the padding, where it does the same for every sketch.
 
 After the last point every window is zero, so the LSTM, coming from the end, walks one trajectory that depends on the
-weights alone. Its state after n steps is in a table, and so is what the steps it skips add to the logits.
+weights alone. Its state after n steps comes from a table, and so does what the steps it skips add to the logits.
+The states differ in few ways only, so the table of states is the product of two small ones.
 """
 
 import numpy as np
 import onnx_ir as ir
 
-from .cell import Cell
+from .cell import Cell, Float64Array
 from .directions import add_to_logits, direction_node, head_of
 from .drawn_steps import drawn_steps
 from .editor import GraphEditor, constant_array
 from .linear_stem import read_stem
 
-_SETTLED = 1e-7
-"""A state this near to all that follow it stands for them: as near as float32 tells numbers around 1 apart."""
+STATE_TOLERANCE = 2e-7
+"""Largest error of a start state: as near as float32 tells numbers around 1 to 2 apart."""
 
 
-def skip_reverse_padding(model: ir.Model) -> None:
+def skip_reverse_padding(model: ir.Model, tolerance: float = STATE_TOLERANCE) -> None:
     """Let the reverse direction start at each sketch's last point. `split_directions` comes first.
 
     The last point is the last row that is not all zero: what stands before it may be zero, what stands in the padding
     may be not.
+
+    Args:
+        model: the graph.
+        tolerance: largest error of a start state's entries.
     """
     lstm, head = direction_node(model, "reverse"), head_of(model, "reverse")
     cell, weight = Cell.of(lstm), constant_array(head.inputs[1])
@@ -36,17 +41,14 @@ def skip_reverse_padding(model: ir.Model) -> None:
     editor = GraphEditor(model.graph)
     drawn = drawn_steps(model, editor, steps)
     padding = editor.op("Sub", editor.constant("all_steps", np.int32(steps)), drawn, name="padding_steps")
-    last = _settled_after(states)
-    row = editor.op("Min", padding, editor.constant("reverse.last_row", np.int32(last)), name="reverse.row")
-    table = editor.constant("reverse.states", states[: last + 1].reshape(-1, 2, hidden).astype(np.float32))
-    start = editor.op("Gather", table, row, name="reverse.start")  # (batch, 2, hidden)
-    initial = [
-        editor.op("Unsqueeze", state, editor.constant("axis_0", [0]), name=f"reverse.{name}")
-        for name, state in (
-            ("h", editor.op("Gather", start, editor.constant("h", np.int64(0)), name="reverse.start_h", axis=1)),
-            ("c", editor.op("Gather", start, editor.constant("c", np.int64(1)), name="reverse.start_c", axis=1)),
+    factors, movements = (part.astype(np.float32) for part in _factor(states, tolerance))
+    row = editor.op("Gather", editor.constant("reverse.factors", factors), padding, name="reverse.row")
+    initial = []
+    for name, part in (("h", movements[:, :hidden]), ("c", movements[:, hidden:])):
+        state = editor.op(
+            "MatMul", row, editor.constant(f"reverse.{name}_movements", part), name=f"reverse.start_{name}"
         )
-    ]
+        initial.append(editor.op("Unsqueeze", state, editor.constant("axis_0", [0]), name=f"reverse.{name}"))
     lstm.resize_inputs(7)
     for position, value in enumerate((drawn, *initial), start=4):  # sequence_lens, initial_h, initial_c
         lstm.replace_input_with(position, value)
@@ -57,7 +59,11 @@ def skip_reverse_padding(model: ir.Model) -> None:
     model.graph.sort()
 
 
-def _settled_after(states: np.ndarray) -> int:
-    """Return the first row after which nothing moves any more, the last one if that never is."""
-    distance = np.abs(states - states[-1]).max(axis=1)
-    return int(np.flatnonzero(distance > _SETTLED).max(initial=-1)) + 1
+def _factor(states: Float64Array, tolerance: float) -> tuple[Float64Array, Float64Array]:
+    """Factor (rows, 2 * hidden) into (rows, ranks) and (ranks, 2 * hidden), of as few ranks as the tolerance allows."""
+    left, scales, right = np.linalg.svd(states, full_matrices=False)
+    for ranks in range(1, len(scales) + 1):
+        factors = left[:, :ranks] * scales[:ranks]
+        if np.abs(factors @ right[:ranks] - states).max() <= tolerance:
+            break
+    return factors, right[:ranks]

@@ -5,9 +5,9 @@ d' = J d up to terms of d squared. The head adds W[t] h at every step t, so from
 
     sum over n >= 0 of W[t + n] h* + M[t] d,    M[t] = sum over n >= 0 of W[t + n] (J^(n+1))[h rows]
 
-(the first term a table, the second a linear map of d). The slow modes of J, a basis Q of few columns, carry nearly all
-of d by then, and M[t] Q changes slowly with t: M[t] Q = sum over k of times[t, k] modes[k]. What this leaves out is
-bounded by the norms of Q'd and of d - Q Q'd, which the graph checks at run time.
+(the first term a table, the second a linear map of d). What J^n leaves of any d is nearly all in the span of few
+columns Q, its slow modes, and M[t] Q changes slowly with t: M[t] Q = sum over k of times[t, k] modes[k]. What this
+leaves out is bounded by the norms of Q'd and of d - Q Q'd, which the graph checks at run time.
 """
 
 from dataclasses import dataclass
@@ -24,9 +24,6 @@ _SAFETY = 4.0
 
 _SAMPLE_NORM = 1e-2
 """Norm of the sampled d: small enough for the square to dominate higher powers, large enough for float64."""
-
-_SLOW, _GONE = 1e-3, 1e-7
-"""Modes that decay to _GONE while the slowest decays to _SLOW are not in Q."""
 
 _LATE_SHARE = 0.01
 """Share of the sample states that may settle later: they, and real ones like them, are run in full."""
@@ -48,6 +45,7 @@ class Tail:
         times: (time + 1, ranks), and
         modes: (modes, ranks * classes): M[t] Q = sum over k of times[t, k] modes[k], by columns (rank, class).
         slow_bound, fast_bound: largest norms of Q'd and d - Q Q'd at which the above is exact enough.
+        basis_rounding, modes_rounding: largest norms of a column's change that leave it so.
     """
 
     steps: int
@@ -58,6 +56,8 @@ class Tail:
     modes: Float64Array
     slow_bound: float
     fast_bound: float
+    basis_rounding: float
+    modes_rounding: float
 
 
 def find_tail(cell: Cell, inputs: Float64Array, head: Float64Array, drawn: Float64Array, budget: float) -> Tail:
@@ -80,7 +80,7 @@ def find_tail(cell: Cell, inputs: Float64Array, head: Float64Array, drawn: Float
     at_rest = np.concatenate(
         [np.cumsum((rest[: cell.hidden_size] @ head)[::-1], axis=0)[::-1], np.zeros((1, head.shape[2]))]
     )
-    basis = _slow_basis(jacobian)
+    basis = _slow_basis(jacobian, budget)
     left_out = np.linalg.norm(response - response @ basis @ basis.T, axis=2).max()
     fast_bound = min(budget / 4 / max(left_out, 1e-300), 1.0)
     settling = cell.rest(inputs, drawn, time) - rest
@@ -91,9 +91,11 @@ def find_tail(cell: Cell, inputs: Float64Array, head: Float64Array, drawn: Float
     steps = int(np.flatnonzero(late > _LATE_SHARE).max(initial=-1)) + 2
     if steps > time * 3 // 4:
         raise DoesNotSettle(f"sample sketches take {steps} of the {time} steps to settle after their last point")
-    times, modes = _in_time(response[steps:] @ basis, budget / 4 / slow_bound)
+    times, modes = _in_time(response[steps:] @ basis, budget / 8 / slow_bound)
+    modes_rounding = budget / 8 / slow_bound / max(np.abs(times).sum(axis=1).max(), 1e-300)
     times = np.concatenate([np.zeros((steps, times.shape[1])), times])
-    return Tail(steps, rest, at_rest, basis, times, modes, slow_bound, fast_bound)
+    basis_rounding = fast_bound / slow_bound / 10 / np.sqrt(basis.shape[1])
+    return Tail(steps, rest, at_rest, basis, times, modes, slow_bound, fast_bound, basis_rounding, modes_rounding)
 
 
 def _resting_state(cell: Cell, inputs: Float64Array, drawn: Float64Array, time: int) -> Float64Array:
@@ -129,19 +131,13 @@ def _response(jacobian: Float64Array, head: Float64Array) -> Float64Array:
     return response
 
 
-def _slow_basis(jacobian: Float64Array) -> Float64Array:
-    """Return an orthonormal basis, (2 * hidden, modes), of the modes that are left when the slowest is nearly gone."""
-    values, vectors = np.linalg.eig(jacobian)
-    decay = np.log(np.maximum(np.abs(values), 1e-12))
-    slow = decay >= decay.max() * np.log(_GONE) / np.log(_SLOW)
-    # A complex pair spans the real and imaginary parts of one of the two.
-    parts = [
-        part
-        for value, column in zip(values[slow], vectors[:, slow].T, strict=True)
-        if value.imag >= 0
-        for part in ([column.real, column.imag] if value.imag else [column.real])
-    ]
-    return np.linalg.qr(np.stack(parts, axis=1))[0]
+def _slow_basis(jacobian: Float64Array, budget: float) -> Float64Array:
+    """Return an orthonormal basis, (2 * hidden, modes), of what is left of deviations that have nearly gone."""
+    power = jacobian
+    while np.linalg.norm(power, 2) > np.sqrt(budget):
+        power = power @ jacobian
+    directions, sizes, _ = np.linalg.svd(power)
+    return np.asarray(directions[:, : max(1, int((sizes > budget / 4).sum()))])
 
 
 def _slow_bound(
