@@ -4,11 +4,13 @@ PYTHON ?= python3
 INSTALLED := $(VENV)/.installed
 BENCH_INSTALLED := $(VENV)/.bench-installed
 MODEL := runtime/sketch_infer/default.onnx
+INT8_MODEL := runtime/sketch_infer/default_int8.onnx
+MODELS := $(MODEL) $(INT8_MODEL)
 # The trained weights where the repository has them; without them the pipeline still runs, on random weights.
 CHECKPOINT := $(wildcard models/sketch_rnn.safetensors)
 STROKES ?= runtime/samples/drawings.ndjson
 
-EXPORT := $(BIN)/sketch-export onnx --output $(MODEL) \
+EXPORT := $(BIN)/sketch-export onnx \
 	$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT),--random-weights)
 
 .DEFAULT_GOAL := help
@@ -19,10 +21,11 @@ help: ## List the targets
 
 setup: $(INSTALLED) ## Install both packages and the development tools into .venv
 
-export: setup ## Export the model to ONNX, prove it, and make it the default of sketch-infer
-	$(EXPORT)
+export: setup ## Export the model to ONNX in fp32 and int8, prove both, and make them the defaults of sketch-infer
+	$(EXPORT) --output $(MODEL)
+	$(EXPORT) --output $(INT8_MODEL) --int8
 
-infer: $(MODEL) ## Classify STROKES=FILE, by default the sample drawings
+infer: $(MODELS) ## Classify STROKES=FILE, by default the sample drawings
 	$(BIN)/sketch-infer $(STROKES)
 
 train: setup ## Train the default network again on the folders of QUICKDRAW=DIR (about 65 minutes on 2 cores)
@@ -31,10 +34,10 @@ train: setup ## Train the default network again on the folders of QUICKDRAW=DIR 
 		--val $(QUICKDRAW)/val --classes $(QUICKDRAW)/classes.txt --epochs 20 \
 		--provenance "Google Quick, Draw! Dataset, CC BY 4.0" --output models/sketch_rnn.safetensors
 
-test: $(MODEL) ## Run the tests
+test: $(MODELS) ## Run the tests
 	$(BIN)/pytest
 
-bench: $(MODEL) $(BENCH_INSTALLED) ## Measure sketch-infer beside its peers (about 12 minutes); BENCH=--quick to try it
+bench: $(MODELS) $(BENCH_INSTALLED) ## Measure sketch-infer beside its peers (about 12 minutes); BENCH=--quick to try it
 	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
 
 lint: setup ## Check style and format
@@ -44,12 +47,12 @@ lint: setup ## Check style and format
 typecheck: setup ## Check types
 	$(BIN)/mypy
 
-wheel: $(MODEL) ## Build the runtime's wheel, the model inside, into dist/
+wheel: $(MODELS) ## Build the runtime's wheel, the model inside, into dist/
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./runtime
 	@ls dist/sketch_infer-*.whl
 
 clean: ## Remove .venv, dist, caches and the exported model
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache $(MODEL)
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache $(MODELS)
 	find runtime models export tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml runtime/pyproject.toml constraints.txt
@@ -61,5 +64,11 @@ $(BENCH_INSTALLED): $(INSTALLED)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
-$(MODEL): $(INSTALLED) $(CHECKPOINT) $(wildcard runtime/sketch_infer/*.py models/sketch_models/*.py export/sketch_export/*.py)
-	$(EXPORT)
+SOURCES := $(wildcard runtime/sketch_infer/*.py models/sketch_models/*.py export/sketch_export/*.py \
+	export/sketch_export/passes/*.py)
+
+$(MODEL): $(INSTALLED) $(CHECKPOINT) $(SOURCES)
+	$(EXPORT) --output $@
+
+$(INT8_MODEL): $(INSTALLED) $(CHECKPOINT) $(SOURCES)
+	$(EXPORT) --output $@ --int8

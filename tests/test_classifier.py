@@ -121,7 +121,7 @@ def test_the_default_model_needs_no_flag(default_onnx: Path) -> None:
 
 
 def test_no_default_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classifier_module, "DEFAULT_MODEL", "none.onnx")
+    monkeypatch.setattr(classifier_module, "_DEFAULT_MODELS", {"fp32": "none.onnx"})
     with pytest.raises(ModelFileError, match="run `make export` or name a model file"):
         Classifier()
 

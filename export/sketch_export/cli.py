@@ -51,6 +51,11 @@ def main() -> None:
 )
 @click.option("--initial-state", is_flag=True, help="Add inputs h_0 and c_0, the LSTM's initial state.")
 @click.option(
+    "--int8",
+    is_flag=True,
+    help="Quantize LSTM and head: a quarter of the size and twice the speed, proven by the labels of drawings.",
+)
+@click.option(
     "--graph",
     type=click.Choice(GRAPH_CHOICES),
     default="fast",
@@ -64,12 +69,17 @@ def onnx(
     labels: Path | None,
     opset: int,
     initial_state: bool,
+    int8: bool,
     graph: GraphChoice,
 ) -> None:
     """Export a checkpoint to one ONNX file.
 
-    Its batch axis is dynamic. The file appears only when it is proven equal to eager PyTorch.
+    Its batch axis is dynamic. The file appears only when it is proven equal to eager PyTorch; with --int8, near it.
     """
+    if int8 and initial_state:
+        raise click.UsageError("--int8 takes no --initial-state: its LSTMs start in states of their own")
+    if int8 and graph != "fast":
+        raise click.UsageError("--int8 goes with --graph fast")
     if random_weights == (checkpoint is not None):
         raise click.UsageError("expected either --checkpoint FILE or --random-weights")
     refuse_overwriting(output, [checkpoint, labels])
@@ -90,6 +100,7 @@ def onnx(
             initial_state=initial_state,
             random_weights=random_weights,
             graph=graph,
+            precision="int8" if int8 else "fp32",
         )
     except NotProvenError as error:
         click.echo(str(error.report))

@@ -1,5 +1,6 @@
 """Drawings made in code: the samples for a first try, and the probes that travel inside the model file."""
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -100,6 +101,24 @@ DRAWINGS: dict[str, list[Line]] = {
 def sample_sketches() -> list[FloatArray]:
     """Return the drawings as sketches, each float32 (T, 3)."""
     return [drawing_to_sketch(drawing) for drawing in DRAWINGS.values()]
+
+
+def varied_sketches(count: int, seed: int = 0) -> list[FloatArray]:
+    """Return the drawings as other hands might have drawn them, each float32 (T, 3).
+
+    They are turned, stretched and slanted, their points are moved, and now and then a line is left out.
+    """
+    random = np.random.default_rng(seed)
+    sketches = []
+    for drawing in itertools.islice(itertools.cycle(DRAWINGS.values()), count):
+        angle = random.normal(0, 0.15)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        slant = np.array([[1, random.normal(0, 0.1)], [0, 1]])
+        shape = turn @ slant @ np.diag(random.uniform(0.7, 1.3, 2))
+        kept = [line for line in drawing if random.random() > 0.1] or drawing
+        lines = [shape @ np.array(line) + random.normal(0, 3, np.shape(line)) for line in kept]
+        sketches.append(drawing_to_sketch([line.tolist() for line in lines]))
+    return sketches
 
 
 def probe_sketches(sequence_length: int) -> tuple[tuple[str, ...], FloatArray]:

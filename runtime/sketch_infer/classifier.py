@@ -11,28 +11,33 @@ import numpy.typing as npt
 
 from .engine import DEFAULT_BATCH_SIZE, run_all, usable_cores
 from .errors import InputError, ModelFileError
-from .model_file import ModelMetadata
+from .model_file import ModelMetadata, Precision
 from .providers import CPU, ProviderChoice
 from .session import Session
 from .strokes import INPUT_SIZE, FloatArray, as_strokes
 
-DEFAULT_MODEL = "default.onnx"
-"""File inside this package; `make export` writes it and the wheel carries it."""
+_DEFAULT_MODELS = {"fp32": "default.onnx", "int8": "default_int8.onnx"}
+"""Files inside this package; `make export` writes them and the wheel carries them."""
 
 
 class TruncationWarning(UserWarning):
     """Sketches had more points than the network reads; their tails were ignored."""
 
 
-def default_model() -> Path:
+def default_model(precision: Precision = "fp32") -> Path:
     """Return the path of the model that comes with this installation.
+
+    Args:
+        precision: "fp32", or "int8" for the smaller and faster one.
 
     Raises:
         ModelFileError: if it has none.
     """
-    path = Path(str(resources.files(__package__) / DEFAULT_MODEL))
+    path = Path(str(resources.files(__package__) / _DEFAULT_MODELS[precision]))
     if not path.is_file():
-        raise ModelFileError("this installation has no default model; run `make export` or name a model file")
+        raise ModelFileError(
+            f"this installation has no default {precision} model; run `make export` or name a model file"
+        )
     return path
 
 

@@ -19,6 +19,7 @@ from .console import Command, provider_option, refuse_overwriting
 from .engine import DEFAULT_BATCH_SIZE
 from .errors import OutputError, ParityError
 from .formats import CsvWriter, JsonLinesWriter, JsonWriter, NpzWriter, TableWriter, Writer
+from .model_file import PRECISIONS, Precision
 from .providers import CPU, ProviderChoice
 from .readers import STDIN, read_sketches
 from .strokes import to_batch
@@ -32,6 +33,11 @@ TEXT_FORMATS = ("table", "json", "jsonl", "csv")
 @click.command(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("strokes", nargs=-1, required=True)
 @click.option("--model", type=click.Path(path_type=Path), help="Model file; by default the one `make export` wrote.")
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    help="Which of the two models of `make export`: fp32, the default, is exact; int8 is smaller and faster.",
+)
 @provider_option
 @click.option("--top-k", type=click.IntRange(min=1), default=5, show_default=True, help="Classes to name per sketch.")
 @click.option(
@@ -67,6 +73,7 @@ TEXT_FORMATS = ("table", "json", "jsonl", "csv")
 def main(
     strokes: tuple[str, ...],
     model: Path | None,
+    precision: Precision | None,
     provider: ProviderChoice,
     top_k: int,
     format_: str | None,
@@ -85,7 +92,9 @@ def main(
     format_ = _choose_format(format_, output)
     if strokes.count(STDIN) > 1:
         raise click.UsageError("standard input, -, can be read once")
-    model = model or default_model()
+    if model and precision:
+        raise click.UsageError("--precision chooses between the models of `make export`; leave it out with --model")
+    model = model or default_model(precision or "fp32")
     refuse_overwriting(output, [*strokes, model, compare_eager])
     comparison = EagerComparison(compare_eager) if compare_eager else None
     sketches = itertools.chain.from_iterable([read_sketches(source) for source in strokes])

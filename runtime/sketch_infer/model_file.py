@@ -6,7 +6,7 @@ import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self, cast, get_args
 
 import numpy as np
 
@@ -15,6 +15,12 @@ from .labels import check_labels
 from .strokes import INPUT_SIZE, PREPROCESSING, FloatArray
 
 FORMAT_VERSION = 1
+
+Precision = Literal["fp32", "int8"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
+
+INT8_RANGE = 1.0
+"""An int8 model reads strokes from -1 to 1: differences of min-max scaled coordinates, and the pen, lie within."""
 
 STROKES = "strokes"
 """Input, float32 (batch, sequence_length, 3)."""
@@ -67,8 +73,11 @@ class ModelMetadata:
         labels: class names in the order of the outputs.
         sequence_length: points per sketch that the network reads.
         preprocessing: the stroke convention, `strokes.PREPROCESSING` as of the export.
+        precision: of the LSTMs and the head, "fp32" or "int8".
         random_weights: whether the network was never trained, so that its labels mean nothing.
         weights_sha256: hash over the state dict that was exported.
+        int8_agreement: of an int8 file, how near it came to eager PyTorch on drawings: "drawings" (how many),
+            "top1_agreement" (share) and "max_logit_difference"; empty for fp32.
         tolerance: the parity bounds that the file was proven to meet, by name.
         tool_versions: versions of what made the file, by package.
         probes: sketches with eager PyTorch's outputs.
@@ -77,8 +86,10 @@ class ModelMetadata:
     labels: tuple[str, ...]
     sequence_length: int
     preprocessing: str
+    precision: Precision
     random_weights: bool
     weights_sha256: str
+    int8_agreement: Mapping[str, float]
     tolerance: Mapping[str, float]
     tool_versions: Mapping[str, str]
     probes: Probes
@@ -90,8 +101,10 @@ class ModelMetadata:
             "labels": json.dumps(self.labels, ensure_ascii=False),
             "sequence_length": str(self.sequence_length),
             "preprocessing": self.preprocessing,
+            "precision": self.precision,
             "random_weights": json.dumps(self.random_weights),
             "weights_sha256": self.weights_sha256,
+            "int8_agreement": json.dumps(self.int8_agreement),
             "tolerance": json.dumps(self.tolerance),
             "tool_versions": json.dumps(self.tool_versions),
             "probes": self.probes.to_json(),
@@ -124,8 +137,10 @@ class ModelMetadata:
                 labels=check_labels(labels, len(labels)),
                 sequence_length=int(values["sequence_length"]),
                 preprocessing=values["preprocessing"],
+                precision=_check_precision(values["precision"]),
                 random_weights={"true": True, "false": False}[values["random_weights"]],
                 weights_sha256=values["weights_sha256"],
+                int8_agreement=json.loads(values["int8_agreement"]),
                 tolerance=json.loads(values["tolerance"]),
                 tool_versions=json.loads(values["tool_versions"]),
                 probes=Probes.from_json(values["probes"]),
@@ -134,6 +149,12 @@ class ModelMetadata:
             raise ModelFileError(f"its metadata lacks {error}; export it again") from error
         except (TypeError, ValueError, RecursionError, zlib.error) as error:  # InputError is a ValueError
             raise ModelFileError(f"its metadata is damaged ({error}); export it again") from error
+
+
+def _check_precision(text: str) -> Precision:
+    if text not in PRECISIONS:
+        raise ValueError(f"precision {text!r}")
+    return cast(Precision, text)
 
 
 def check_signature(

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import InputError, ModelFileError
-from .model_file import OUTPUTS, STATES, STROKES, ModelMetadata, check_signature
-from .providers import PROVIDER_CHOICES, ProviderChoice, import_onnxruntime, start_session
+from .errors import InputError, ModelFileError, ProviderError
+from .model_file import INT8_RANGE, OUTPUTS, STATES, STROKES, ModelMetadata, check_signature
+from .providers import CUDA, PROVIDER_CHOICES, ProviderChoice, import_onnxruntime, start_session
 from .strokes import INPUT_SIZE, FloatArray
 
 
@@ -47,6 +47,11 @@ class Session:
         try:
             self._session, self.cuda_missing = start_session(path, options, provider)
             self.metadata = ModelMetadata.from_props(self._session.get_modelmeta().custom_metadata_map)
+            if self.metadata.precision == "int8" and self._session.get_providers()[0] == CUDA:
+                self.cuda_missing = "ONNX Runtime's int8 LSTM runs on the CPU alone"
+                if provider == "cuda":
+                    raise ProviderError(f"{model}: {self.cuda_missing}; use the fp32 model for CUDA")
+                self._session, _ = start_session(path, options, "cpu")
             inputs = {value.name: (value.type, value.shape) for value in self._session.get_inputs()}
             outputs = {value.name: (value.type, value.shape) for value in self._session.get_outputs()}
             check_signature(inputs, outputs, self.metadata)
@@ -69,7 +74,8 @@ class Session:
             log_probs and logits by name, each float32 (batch, classes).
 
         Raises:
-            InputError: if the strokes' shape or dtype is not as above, or the model has no such state inputs.
+            InputError: if the strokes' shape or dtype is not as above, the model has no such state inputs, or it is an
+                int8 model and a value is beyond its range.
             ModelFileError: if ONNX Runtime fails on the batch.
         """
         expected = (len(strokes), self.metadata.sequence_length, INPUT_SIZE)
@@ -78,6 +84,11 @@ class Session:
         if not len(strokes):
             # ONNX Runtime's CPU LSTM aborts the process on a batch of zero rows.
             return {name: np.empty((0, len(self.metadata.labels)), np.float32) for name in OUTPUTS}
+        if self.metadata.precision == "int8" and (largest := float(np.abs(strokes).max())) > INT8_RANGE:
+            raise InputError(
+                f"expected strokes within -{INT8_RANGE:g} and {INT8_RANGE:g} for an int8 model, found {largest:g}; "
+                "min-max scale the drawings, or use the fp32 model"
+            )
         if state is None:
             state = {
                 name: np.zeros((layers, len(strokes), hidden), np.float32)

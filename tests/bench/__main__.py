@@ -94,7 +94,8 @@ def _run(strokes: FloatArray, settings: dict[str, Any], labels: tuple[str, ...],
     workloads = [single, *dense, bulk]
     plain = plain_model(scratch)
     facts, references = _ask_reference(workloads, scratch)
-    variants, notes = all_variants(plain)
+    variants = all_variants(plain)
+    notes = []
     if not settings["real_drawings"]:
         notes.append("scribbles drawn in code: the classes of int8 and bfloat16 are counted but not judged")
     rounds = settings["rounds"]

@@ -82,19 +82,9 @@ def plain_model(folder: Path) -> Path:
     return path
 
 
-def int8_model() -> Path:
-    """Return where the default network in int8 stands, if there is one."""
-    return default_model().with_name("default_int8.onnx")
-
-
-def all_variants(plain: Path) -> tuple[list[Variant], list[str]]:
-    """Return the variants of all columns in order, and notes on columns that are left out here."""
-    notes = []
-    variants = [Variant(OURS_FP32, "ours", default_model())]
-    if int8_model().is_file():
-        variants.append(Variant(OURS_INT8, "ours", int8_model()))
-    else:
-        notes.append(f"{OURS_INT8} is left out: there is no {int8_model().name}")
+def all_variants(plain: Path) -> list[Variant]:
+    """Return the variants of all columns in order."""
+    variants = [Variant(OURS_FP32, "ours", default_model()), Variant(OURS_INT8, "ours", default_model("int8"))]
     threads = thread_counts()
     torch_engines: Sequence[tuple[str, EngineName]] = (
         ("eager", "eager"),
@@ -107,7 +97,7 @@ def all_variants(plain: Path) -> tuple[list[Variant], list[str]]:
         variants += [Variant(candidate, "openvino", plain, count, precision) for count in threads]
         if (cores := usable_cores()) > 1:
             variants.append(Variant(candidate, "openvino", plain, cores, precision, streams=cores))
-    return variants, notes
+    return variants
 
 
 def matmul_variants() -> list[Variant]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from sketch_infer.strokes import FloatArray
 
-from .candidates import CHECKPOINT, OURS_FP32, OURS_INT8, int8_model
+from .candidates import CHECKPOINT, OURS_FP32, OURS_INT8
 
 TORCH, IMPORTS = "torch script", "imports"
 
@@ -34,9 +34,7 @@ def measure_cold(sketch: FloatArray, label: str, rounds: int, scratch: Path) -> 
     file = scratch / "one.npy"
     np.save(file, sketch)
     ours = [str(Path(sys.executable).with_name("sketch-infer")), str(file)]
-    commands = {OURS_FP32: ours}
-    if int8_model().is_file():
-        commands[OURS_INT8] = [*ours, "--model", str(int8_model())]
+    commands = {OURS_FP32: ours, OURS_INT8: [*ours, "--precision", "int8"]}
     commands[TORCH] = [sys.executable, str(Path(__file__).with_name("torch_script.py")), str(CHECKPOINT), str(file)]
     commands[IMPORTS] = [sys.executable, "-c", _IMPORTS]
     seconds: dict[str, list[float]] = {name: [] for name in commands}

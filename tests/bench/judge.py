@@ -3,9 +3,9 @@
 import math
 from collections.abc import Mapping
 
-from sketch_infer.parity import FP32_TOLERANCE, compare_outputs
+from sketch_infer.parity import FP32_TOLERANCE, INT8_AGREEMENT, compare_outputs
 
-from .candidates import LOW_PRECISION, OURS_FP32
+from .candidates import LOW_PRECISION, OPENVINO_BF16, OURS_FP32, OURS_INT8
 from .messages import Outputs
 from .workloads import Workload
 
@@ -13,7 +13,7 @@ PEER_TOLERANCE = 1e-3
 """What a float32 peer may be off, in units of the row's scale: one that misses our own bound is still worth comparing
 with, but the table says how far off it is."""
 
-LEAST_AGREEMENT = 0.97
+LEAST_AGREEMENT = {OURS_INT8: INT8_AGREEMENT, OPENVINO_BF16: 0.97}
 """Share of real drawings to which int8 and bfloat16 must give the class that eager PyTorch gives."""
 
 
@@ -51,8 +51,9 @@ class Judge:
             return
         agreement = min(row.top1_agreement for row in report.rows)
         self.agreement[candidate] = min(agreement, self.agreement.get(candidate, 1.0))
-        if workload.judged and candidate in LOW_PRECISION and agreement < LEAST_AGREEMENT:
-            raise WrongAnswerError(f"{agreement:.2%} of the drawings get eager's class, {LEAST_AGREEMENT:.0%} must")
+        least = LEAST_AGREEMENT.get(candidate, 0.0)
+        if workload.judged and agreement < least:
+            raise WrongAnswerError(f"{agreement:.2%} of the drawings get eager's class, {least:.0%} must")
 
 
 def bound_of(candidate: str) -> float:

@@ -13,7 +13,7 @@ DIRECTIONS = ("forward", "reverse")
 
 
 def split_directions(model: ir.Model) -> None:
-    """Split the LSTM and the head of a plain graph of one layer.
+    """Split the last LSTM layer and the head of a plain graph, or of one with a folded stem, without initial states.
 
     For each direction remain LSTM -> Transpose -> Reshape -> MatMul, the last named `logits.forward` and
     `logits.reverse`; their sum with the bias is `logits`. The LSTMs' inputs are X, W, R and B.
@@ -21,7 +21,7 @@ def split_directions(model: ir.Model) -> None:
     Raises:
         SketchError: if the graph is not a plain one.
     """
-    (lstm,) = lstm_nodes(model)
+    lstm = lstm_nodes(model)[-1]
     head = next(node for node in model.graph if node.op_type == "Gemm")
     producer(head.inputs[0], "Reshape")
     x, *weights = lstm.inputs[:4]

@@ -47,8 +47,11 @@ class GraphEditor:
         return ir.Graph([], [output], nodes=nodes, name=f"{output.name}.branch")
 
     def insert_before(self, node: ir.Node) -> None:
-        """Put the recorded nodes before a node of the graph."""
-        self.graph.insert_before(node, self._nodes)
+        """Put the recorded nodes before a node of the graph or of one of its branches."""
+        graph = node.graph
+        if graph is None:
+            raise SketchError(f"expected {node.name} to be in a graph")
+        graph.insert_before(node, self._nodes)
         self._nodes = []
 
 

@@ -1,4 +1,4 @@
-"""The head reads the time steps that were computed and no others.
+"""The head reads the time steps that were computed and no others, in float32 or in int8.
 
 For one sketch the head is bound by memory: its weights are by far the most of the file. In blocks of time, each
 behind an If, those of steps after the batch's last are not read.
@@ -9,19 +9,32 @@ import onnx_ir as ir
 import onnx_ir.passes.common as passes
 
 from .directions import DIRECTIONS, direction_node, head_of
-from .editor import GraphEditor, constant_array, producer, replace
+from .editor import Array, GraphEditor, constant_array, producer, replace
 from .forward_padding import RUN_STEPS
+from .int8_weights import quantize
 
 BLOCK_STEPS = 32
 """Fewer steps a block read less but need more Ifs: for one sketch, half as many or twice as many were no faster."""
 
 
+_H_SCALE, _H_ZERO = 1 / 127, 128
+"""h in uint8: from -1 at 1 to 1 at 255."""
+
+
 def skip_head_blocks(model: ir.Model) -> None:
     """Cut the head of each direction that skips its padding into blocks of time, left out if no row reaches them."""
     for direction in DIRECTIONS:
-        lengths = _run_steps(model, direction)
-        if lengths is not None:
-            _cut(model, direction, lengths)
+        if _run_steps(model, direction) is not None:
+            _cut(model, direction, int8=False)
+
+
+def quantize_head(model: ir.Model) -> None:
+    """Cut the head into blocks as `skip_head_blocks` does, but into all of them, and in int8.
+
+    Each block has scales of its own, and its sums fit into 32 bits, which those of the whole head do not.
+    """
+    for direction in DIRECTIONS:
+        _cut(model, direction, int8=True)
 
 
 def _run_steps(model: ir.Model, direction: str) -> ir.Value | None:
@@ -33,27 +46,36 @@ def _run_steps(model: ir.Model, direction: str) -> ir.Value | None:
     return late[0] if direction == "forward" else inputs[4]
 
 
-def _cut(model: ir.Model, direction: str, lengths: ir.Value) -> None:
+def _cut(model: ir.Model, direction: str, int8: bool) -> None:
     head = head_of(model, direction)
     y = producer(producer(head.inputs[0], "Reshape").inputs[0], "Transpose").inputs[0]  # (time, 1, batch, hidden)
     weight = constant_array(head.inputs[1])
     hidden = direction_node(model, direction).attributes.get_int("hidden_size", 0)
     steps = len(weight) // hidden
     editor = GraphEditor(model.graph)
-    last = editor.op("ReduceMax", lengths, name=f"{direction}.longest", keepdims=0)
-    longest = editor.op("Cast", last, name=f"{direction}.longest_int64", to=ir.DataType.INT64)
+    lengths = _run_steps(model, direction)
+    longest = None
+    if lengths is not None:
+        last = editor.op("ReduceMax", lengths, name=f"{direction}.longest", keepdims=0)
+        longest = editor.op("Cast", last, name=f"{direction}.longest_int64", to=ir.DataType.INT64)
+    if int8:
+        scale, zero = editor.constant("h.scale", np.float32(_H_SCALE)), editor.constant("h.zero", np.uint8(_H_ZERO))
+        y = editor.op("QuantizeLinear", y, scale, zero, name=f"{direction}.int8")
     parts = []
     for start in range(0, steps, BLOCK_STEPS):
         end = min(start + BLOCK_STEPS, steps)
         name = f"logits.{direction}.{start}"
-        skipped, block = GraphEditor(model.graph), GraphEditor(model.graph) if start else editor
+        optional = bool(start) and longest is not None
+        block = GraphEditor(model.graph) if optional else editor
         span = [block.constant(f"step_{position}", [position]) for position in (start, end)]
         part = block.op("Slice", y, *span, block.constant("axis_0", [0]), name=f"{name}.Y")
         part = block.op("Transpose", part, name=f"{name}.batch_first", perm=[2, 0, 1, 3])
         part = block.op("Reshape", part, block.constant("flat", [0, -1]), name=f"{name}.flat")
-        own = block.constant(f"fc_mu1.{direction}.{start}", weight[start * hidden : end * hidden])
-        part = block.op("MatMul", part, own, name=f"{name}.block" if start else name)
-        if start:
+        matmul = _matmul_int8 if int8 else _matmul
+        own = weight[start * hidden : end * hidden]
+        part = matmul(block, part, own, f"{direction}.{start}", f"{name}.block" if optional else name)
+        if optional:
+            skipped = GraphEditor(model.graph)
             nothing = skipped.constant("no_logits", np.zeros((1, weight.shape[1]), np.float32))
             zero = skipped.op("Identity", nothing, name=f"{name}.skipped")
             reached = editor.op("Greater", longest, span[0], name=f"{name}.reached")
@@ -64,3 +86,17 @@ def _cut(model: ir.Model, direction: str, lengths: ir.Value) -> None:
     replace(head.outputs[0], total)
     passes.RemoveUnusedNodesPass()(model)
     model.graph.sort()
+
+
+def _matmul(editor: GraphEditor, h: ir.Value, weight: Array, block: str, name: str) -> ir.Value:
+    return editor.op("MatMul", h, editor.constant(f"fc_mu1.{block}", weight), name=name)
+
+
+def _matmul_int8(editor: GraphEditor, h: ir.Value, weight: Array, block: str, name: str) -> ir.Value:
+    """Multiply uint8 h (batch, features) with a weight (features, classes) that has a scale for each class."""
+    integers, scale = quantize(weight.T)
+    own = editor.constant(f"fc_mu1.{block}.int8", np.ascontiguousarray(integers.T))
+    zero_point = editor.constant("h.zero", np.uint8(_H_ZERO))
+    product = editor.op("MatMulInteger", h, own, zero_point, name=f"{name}.int32")
+    product = editor.op("Cast", product, name=f"{name}.float", to=ir.DataType.FLOAT)
+    return editor.op("Mul", product, editor.constant(f"fc_mu1.{block}.scale", scale * np.float32(_H_SCALE)), name=name)
