@@ -16,6 +16,7 @@ from sketch_export import export_onnx
 from sketch_export.drawings import probe_sketches, varied_sketches
 from sketch_export.fast_graph import make_fast
 from sketch_export.passes.bounded_points import bound_points
+from sketch_export.passes.head_blocks import QUANTIZED_MATMUL
 from sketch_export.passes.int8_weights import WEIGHT_LEVELS, quantize
 from sketch_export.passes.linear_stem import fold_stem
 from sketch_export.proof import check_int8, proof_strokes, prove
@@ -140,7 +141,7 @@ def test_what_is_not_int8_is_not_called_so(tmp_path: Path, int8_onnx: Path, defa
     with pytest.raises(ModelFileError, match="expected DynamicQuantizeLSTM and no LSTM or Conv in float"):
         check_int8(default_onnx, metadata)
     damaged = onnx.load(int8_onnx)
-    block = next(node for node in damaged.graph.node if node.op_type == "MatMulInteger")
+    block = next(node for node in damaged.graph.node if node.op_type == QUANTIZED_MATMUL)
     block.op_type = "MatMul"
     onnx.save(damaged, tmp_path / "damaged.onnx")
     with pytest.raises(ModelFileError, match="expected 3809280 weights of the head in int8, found"):

@@ -86,3 +86,19 @@ def test_the_wheel_classifies_in_a_bare_environment(tmp_path: Path) -> None:
     assert compared.returncode == 1
     assert "is not installed; install it with: pip install torch" in compared.stderr
     assert "Traceback" not in compared.stderr
+
+
+@pytest.mark.usefixtures("default_onnx")
+@pytest.mark.parametrize(
+    ("argument", "code", "out", "err"),
+    [
+        (str(SAMPLES / "drawings.ndjson"), 0, '"label": "television"', "running on"),
+        ("none.npy", 2, "", "Error: none.npy: no such file"),
+        ("--version", 0, "sketch-infer, version ", ""),
+    ],
+)
+def test_the_process_ends_with_all_its_output(argument: str, code: int, out: str, err: str) -> None:
+    result = run(Path(sys.executable).with_name("sketch-infer"), argument)
+    assert result.returncode == code
+    assert out in result.stdout
+    assert err in result.stderr

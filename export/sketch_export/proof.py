@@ -20,6 +20,7 @@ from sketch_infer.strokes import INPUT_SIZE, FloatArray, to_batch
 from sketch_models import CONVOLUTIONS, SketchRNN, run_eager
 
 from .drawings import varied_sketches
+from .passes.head_blocks import QUANTIZED_MATMUL
 from .passes.int8_lstm import PINS, QUANTIZED_LSTM
 from .weights import weights_sha256
 
@@ -144,7 +145,7 @@ def check_int8(path: Path, metadata: ModelMetadata) -> None:
     lstms = [node for node in nodes if node.op_type == QUANTIZED_LSTM]
     if not lstms or any(node.op_type in ("LSTM", "Conv") for node in nodes):
         raise ModelFileError(f"{path}: says int8, expected {QUANTIZED_LSTM} and no LSTM or Conv in float")
-    heads = [node.inputs[1] for node in nodes if node.op_type == "MatMulInteger"]
+    heads = [node.inputs[1] for node in nodes if node.op_type == QUANTIZED_MATMUL]
     weights = [value.const_value for value in heads if value is not None and value.const_value is not None]
     found = sum(weight.size for weight in weights if weight.dtype == ir.DataType.INT8)
     windows = metadata.sequence_length - sum(kernel - 1 for _, kernel in CONVOLUTIONS)

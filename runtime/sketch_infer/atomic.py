@@ -1,6 +1,6 @@
 """Files that are written whole or not at all."""
 
-import secrets
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +31,7 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         raise OutputError(f"{path}: expected a file to write, found {'a folder' if path.is_dir() else 'a device'}")
     target = path.resolve()  # a link stays, and what it names is replaced
     # Beside the target, because a rename is atomic within one file system only.
-    temporary = target.with_name(f".{target.stem[:40]}-{secrets.token_hex(4)}{target.suffix}")
+    temporary = target.with_name(f".{target.stem[:40]}-{os.urandom(4).hex()}{target.suffix}")
     try:
         temporary.open("xb").close()
         if target.exists():

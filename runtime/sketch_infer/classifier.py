@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +32,7 @@ def default_model(precision: Precision = "fp32") -> Path:
     Raises:
         ModelFileError: if it has none.
     """
-    path = Path(str(resources.files(__package__) / _DEFAULT_MODELS[precision]))
+    path = Path(__file__).with_name(_DEFAULT_MODELS[precision])
     if not path.is_file():
         raise ModelFileError(
             f"this installation has no default {precision} model; run `make export` or name a model file"

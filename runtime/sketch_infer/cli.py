@@ -7,14 +7,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from . import __version__
 from .atomic import write_atomically
 from .classifier import Classifier, default_model
-from .compare import EagerComparison
 from .console import Command, provider_option, refuse_overwriting
 from .engine import DEFAULT_BATCH_SIZE
 from .errors import OutputError, ParityError
@@ -23,6 +22,9 @@ from .model_file import PRECISIONS, Precision
 from .providers import CPU, ProviderChoice
 from .readers import STDIN, read_sketches
 from .strokes import to_batch
+
+if TYPE_CHECKING:
+    from .compare import EagerComparison
 
 SKETCHES_AT_ONCE = 512
 """Read, sorted by length and classified together: bounds the memory, and gives every worker some batches."""
@@ -96,7 +98,7 @@ def main(
         raise click.UsageError("--precision chooses between the models of `make export`; leave it out with --model")
     model = model or default_model(precision or "fp32")
     refuse_overwriting(output, [*strokes, model, compare_eager])
-    comparison = EagerComparison(compare_eager) if compare_eager else None
+    comparison = _eager_comparison(compare_eager) if compare_eager else None
     sketches = itertools.chain.from_iterable([read_sketches(source) for source in strokes])
     classifier = Classifier(model, provider, batch_size, threads)
     # Before anything is written, so that an unusable first file leaves no output at all.
@@ -122,6 +124,12 @@ def main(
         writer.finish()
     if n_cut:
         _note(f"warning: cut {n_cut} of {n_sketches} sketches to the network's {sequence_length} points")
+
+
+def _eager_comparison(checkpoint: Path) -> "EagerComparison":
+    from .compare import EagerComparison  # late, as few ask for it
+
+    return EagerComparison(checkpoint)
 
 
 def _choose_format(format_: str | None, output: Path | None) -> str:

@@ -7,7 +7,6 @@ most on a chunk of its own: inside the LSTM it would wait for the first one at e
 import math
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +64,8 @@ def run_all(
 
     if min(workers, len(chunks)) <= 1:
         return outputs, sum(map(run_chunk, chunks))
+    from concurrent.futures import ThreadPoolExecutor  # late, because a call with one sketch does without it
+
     with ThreadPoolExecutor(min(workers, len(chunks)), "sketch-infer") as pool:
         return outputs, sum(pool.map(run_chunk, chunks))
 

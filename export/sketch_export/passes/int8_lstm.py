@@ -11,10 +11,9 @@ import onnx_ir as ir
 from sketch_infer.errors import SketchError
 
 from .editor import Array, GraphEditor, constant_array, producer
-from .int8_weights import quantize
+from .int8_weights import DOMAIN, quantize
 
 QUANTIZED_LSTM = "DynamicQuantizeLSTM"
-DOMAIN = "com.microsoft"
 
 _PIN_VALUES = np.array([1, -1], np.float32)
 PINS = len(_PIN_VALUES)

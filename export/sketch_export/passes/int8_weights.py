@@ -4,6 +4,9 @@ import numpy as np
 
 from .editor import Array
 
+DOMAIN = "com.microsoft"
+"""Of ONNX Runtime's quantized operators."""
+
 WEIGHT_LEVELS = 64
 """Weights are integers from -64 to 64: with activations of 0 to 255 the sum of two products fits into 16 bits, in
 which kernels for CPUs without VNNI add (2 * 64 * 255 < 2**15). With 127 they saturate there."""
