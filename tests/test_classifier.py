@@ -5,9 +5,10 @@ import numpy.typing as npt
 import pytest
 from conftest import TINY_LABELS, make_model
 
+from sketch_export.proof import proof_strokes
 from sketch_infer import Classifier, InputError, ModelFileError, Predictions, TruncationWarning, default_model
 from sketch_infer import classifier as classifier_module
-from sketch_infer.providers import CPU
+from sketch_infer.providers import CPU, ProviderChoice
 from sketch_infer.session import Session
 from sketch_models import run_eager
 
@@ -156,3 +157,25 @@ def test_a_failure_inside_onnx_runtime_is_one_line(tiny_onnx: Path, monkeypatch:
     monkeypatch.setattr(session, "_session", Failing())
     with pytest.raises(ModelFileError, match="does not run on a batch of 1: allocation failed"):
         session.run(np.zeros((1, 24, 3), np.float32))
+
+
+def test_a_sketch_at_a_time_gets_the_same_answer_from_two_threads(
+    default_onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[int] = []
+
+    def open_and_note(model: Path, provider: ProviderChoice, threads: int = 1) -> Session:
+        opened.append(threads)
+        return Session(model, provider, threads)
+
+    monkeypatch.setattr(classifier_module, "Session", open_and_note)
+    sketches = list(proof_strokes(4, 196))
+    classifier = Classifier(default_onnx, "cpu", threads=2)
+    together = classifier.predict(sketches)
+    alone = [classifier.predict(sketch) for sketch in sketches]
+    assert opened == [1, 2]
+    np.testing.assert_array_equal(np.concatenate([prediction.logits for prediction in alone]), together.logits)
+    single = Classifier(default_onnx, "cpu", threads=1)
+    for sketch in sketches:
+        single.predict(sketch)
+    assert opened == [1, 2, 1]

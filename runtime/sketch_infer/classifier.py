@@ -1,5 +1,6 @@
 """Strokes in, labels out: the library's front door."""
 
+import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -93,7 +94,8 @@ class Classifier:
         provider: "cuda", "cpu", or "auto" for CUDA where it starts and else the CPU.
         batch_size: sketches per call into ONNX Runtime.
         threads: batches that run at a time, each on one thread; None for as many as there are cores to use, and for one
-            on CUDA. One batch is never split: a sketch alone runs on one thread.
+            on CUDA. With two or more, an fp32 model asked about one sketch at a time shares it between two threads,
+            from the second time on: that takes the memory of the model again.
 
     Raises:
         ModelFileError: if the file is missing, damaged or breaks the contract.
@@ -113,7 +115,11 @@ class Classifier:
             raise ValueError(f"expected batch_size >= 1, found {batch_size}")
         if threads is not None and threads < 1:
             raise ValueError(f"expected threads >= 1, found {threads}")
-        self._session = Session(default_model() if model is None else model, provider)
+        self._model = default_model() if model is None else model
+        self._session = Session(self._model, provider)
+        self._shared: Session | None = None
+        self._single_calls = 0
+        self._opening = threading.Lock()
         self._batch_size = batch_size
         self._workers = threads or (usable_cores() if self.provider == CPU else 1)
 
@@ -147,11 +153,25 @@ class Classifier:
             InputError: if the strokes have another shape or dtype, or values that are not finite.
         """
         sketches = _as_sketches(strokes)
-        outputs, n_cut = run_all(self._session, sketches, self._batch_size, self._workers)
+        session = self._session_for_one() if len(sketches) == 1 else self._session
+        outputs, n_cut = run_all(session, sketches, self._batch_size, self._workers)
         if n_cut:
             message = f"cut {n_cut} of {len(sketches)} sketches to {self.metadata.sequence_length} points"
             warnings.warn(message, TruncationWarning, stacklevel=2)
         return Predictions(outputs["log_probs"], outputs["logits"], self.metadata.labels)
+
+    def _session_for_one(self) -> Session:
+        """Return the session whose two threads share a sketch, where that is worth it and not for a first call alone.
+
+        In int8 a step is too short to share.
+        """
+        if self._workers < 2 or self.provider != CPU or self.metadata.precision != "fp32":
+            return self._session
+        with self._opening:
+            self._single_calls += 1
+            if self._single_calls > 1 and self._shared is None:
+                self._shared = Session(self._model, "cpu", threads=2)
+            return self._shared or self._session
 
 
 def _as_sketches(strokes: object) -> list[FloatArray]:

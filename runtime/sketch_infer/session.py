@@ -21,12 +21,13 @@ class Session:
         state_shapes: (n_layers * 2, hidden_size) of the initial-state inputs by name; empty for a model without.
     """
 
-    def __init__(self, model: str | Path, provider: ProviderChoice = "auto") -> None:
+    def __init__(self, model: str | Path, provider: ProviderChoice = "auto", threads: int = 1) -> None:
         """Open the file.
 
         Args:
             model: path of an `.onnx` file that sketch-export wrote.
             provider: "cuda", "cpu", or "auto" for CUDA where it starts and else the CPU.
+            threads: threads that share each operator's work; more than one is for a sketch at a time.
 
         Raises:
             ModelFileError: if the file is missing, damaged or breaks the contract.
@@ -40,9 +41,12 @@ class Session:
         if not path.is_file():
             raise ModelFileError(f"{model}: expected a model file, found {'a folder' if path.is_dir() else 'nothing'}")
         options = import_onnxruntime().SessionOptions()
-        # Splitting the LSTM's small steps costs more than it gains, and ONNX Runtime's idle threads spin. The caller's
-        # own threads may share the session.
-        options.intra_op_num_threads = 1
+        options.intra_op_num_threads = threads
+        if threads > 1:
+            # A step of the LSTM is too short to wake a thread for: the second one waits for it awake, and goes to sleep
+            # when the run is over.
+            options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+            options.add_session_config_entry("session.force_spinning_stop", "1")
         options.log_severity_level = 4  # what fails is raised, in one line, and not logged as well
         try:
             self._session, self.cuda_missing = start_session(path, options, provider)
