@@ -21,6 +21,8 @@ from .editor import Array, GraphEditor, constant_array, producer
 from .int8_weights import quantize
 
 _PIECES = 2
+"""With one, 0.3 % more real drawings changed their label; four were no better than two."""
+
 _COPY = 16
 """How much smaller than a piece the copy for the weights' remainders is."""
 
@@ -31,8 +33,7 @@ _TOP = 127 / 127.5
 def bound_points(model: ir.Model) -> None:
     """Let the first LSTM layer read bounded features instead of windows. `fold_stem` comes first.
 
-    Each row of its W is afterwards integers times a scale, up to remainders that the copies'
-    weights, integers themselves up to half a step, carry.
+    Each row of W is afterwards integers times a scale, but for the remainders on the copies.
     """
     windows = lstm_nodes(model)[0].inputs[0]
     taps = producer(windows, "Concat").inputs
