@@ -72,4 +72,6 @@ def run_all(
 
 def _points(sketch: FloatArray) -> int:
     """Return the number of rows up to the last that is not padding."""
+    if len(sketch) and sketch[-1].any():
+        return len(sketch)
     return int(np.flatnonzero(sketch.any(axis=1)).max(initial=-1)) + 1
