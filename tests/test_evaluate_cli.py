@@ -7,6 +7,7 @@ import pytest
 import torch
 from conftest import TINY_LABELS, Run, make_model
 
+from sketch_export.exporter import seal
 from sketch_models import load_checkpoint, run_eager, save_checkpoint
 
 
@@ -78,7 +79,7 @@ def test_errors(sketch_export: Run, tiny_onnx: Path, checkpoint: Path, data: Pat
     for entry in relabelled.metadata_props:
         if entry.key.endswith("labels"):
             entry.value = json.dumps(["one", "two", "three", "four", "five"])
-    onnx.save(relabelled, tmp_path / "relabelled.onnx")
+    seal(relabelled, tmp_path / "relabelled.onnx")
     for arguments, words in {
         (checkpoint, tmp_path / "none"): "found nothing",
         (tmp_path / "none.onnx", data): "none.onnx",

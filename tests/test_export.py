@@ -10,6 +10,7 @@ from conftest import TINY_LABELS, float64_weights, make_model
 from reference import run_reference
 
 from sketch_export import export_onnx
+from sketch_export.exporter import seal
 from sketch_export.proof import BATCHES, proof_strokes
 from sketch_export.weights import weights_sha256
 from sketch_infer import InputError, OutputError, to_batch
@@ -127,6 +128,7 @@ def test_onnxruntimes_quantizer_takes_the_file(tmp_path: Path, tiny_plain_onnx: 
     from onnxruntime.quantization import quantize_dynamic
 
     quantize_dynamic(tiny_plain_onnx, tmp_path / "int8.onnx")
+    seal(onnx.load(tmp_path / "int8.onnx"), tmp_path / "int8.onnx")
     operations = {node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node}
     assert {"DynamicQuantizeLSTM", "MatMulInteger"} <= operations  # not hidden behind Slice and Concat
     whole, int8 = (

@@ -8,6 +8,7 @@ import torch
 from conftest import SAMPLES, TINY_LABELS, Run, make_model
 
 from sketch_export.cli import main
+from sketch_export.exporter import seal
 from sketch_infer import Classifier
 from sketch_infer.session import Session
 from sketch_models import SketchRNNConfig, save_checkpoint
@@ -98,7 +99,7 @@ def test_verify_fails_on_changed_weights(sketch_export: Run, tmp_path: Path, tin
     values = onnx.numpy_helper.to_array(bias).copy()
     values[3] += 0.01
     bias.CopyFrom(onnx.numpy_helper.from_array(values, bias.name))
-    onnx.save(model, tmp_path / "changed.onnx")
+    seal(model, tmp_path / "changed.onnx")
     result = sketch_export("verify", tmp_path / "changed.onnx", "--checkpoint", checkpoint)
     assert result.exit_code == 1
     assert "would pass" in result.stdout

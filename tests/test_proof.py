@@ -10,6 +10,7 @@ from conftest import make_model
 
 from sketch_export import NotProvenError, export_onnx, prove
 from sketch_export import exporter as exporter_module
+from sketch_export.exporter import seal
 from sketch_export.plain_graph import make_plain
 from sketch_infer import ModelFileError, ParityError
 from sketch_infer.session import Session
@@ -41,7 +42,7 @@ def test_a_graph_that_is_right_for_one_row_only_is_found(tmp_path: Path, tiny_pl
     transpose = next(node for node in model.graph.node if node.output[0] == flatten.input[0])
     flatten.input[0] = transpose.input[0]
     model.graph.node.remove(transpose)
-    onnx.save(model, tmp_path / "mixed.onnx")
+    seal(model, tmp_path / "mixed.onnx")
     assert prove(tmp_path / "mixed.onnx", make_model(), batches=[1])
     report = prove(tmp_path / "mixed.onnx", make_model())
     assert {row.case for row in report.rows if not row} == {"batch 2", "batch 3", "batch 7", "batch 64"}
@@ -50,7 +51,7 @@ def test_a_graph_that_is_right_for_one_row_only_is_found(tmp_path: Path, tiny_pl
 def test_a_baked_batch_in_the_signature_is_found(tmp_path: Path, tiny_onnx: Path) -> None:
     model = onnx.load(tiny_onnx)
     model.graph.output[0].type.tensor_type.shape.dim[0].dim_value = 1
-    onnx.save(model, tmp_path / "baked.onnx")
+    seal(model, tmp_path / "baked.onnx")
     with pytest.raises(
         ModelFileError, match=r"expected log_probs as tensor\(float\) \['batch', 5\], found .* \[1, 5\]"
     ):
@@ -75,7 +76,7 @@ def test_probes_of_another_network_are_found(tmp_path: Path, tiny_onnx: Path) ->
     for entry in model.metadata_props:
         if entry.key.endswith("probes"):
             entry.value = foreign[entry.key]
-    onnx.save(model, tmp_path / "changed.onnx")
+    seal(model, tmp_path / "changed.onnx")
     report = prove(tmp_path / "changed.onnx", make_model())
     assert {row.case for row in report.rows if not row} == {"recorded probes"}
 

@@ -13,6 +13,7 @@ import torch
 from sketch_infer import __version__
 from sketch_infer.atomic import write_atomically
 from sketch_infer.errors import InputError, ParityError
+from sketch_infer.integrity import CONTENT_SHA256, DIGITS, content_sha256
 from sketch_infer.labels import check_labels
 from sketch_infer.model_file import PRECISIONS, ModelMetadata, Precision, Probes
 from sketch_infer.parity import (
@@ -118,7 +119,17 @@ def _write(model: ir.Model, metadata: ModelMetadata, path: Path) -> None:
     inferred = [value for value in proto.graph.value_info if value.name not in model.graph.initializers]
     del proto.graph.value_info[:]
     proto.graph.value_info.extend(inferred)
-    path.write_bytes(proto.SerializeToString(deterministic=True))
+    seal(proto, path)
+
+
+def seal(model: onnx.ModelProto, path: Path) -> None:
+    """Write a model file that ends with the hash of all before, in place of the one that it may have had."""
+    props = {prop.key: prop.value for prop in model.metadata_props} | {CONTENT_SHA256: "0" * DIGITS}
+    del model.metadata_props[:]
+    for key in sorted(props, key=lambda key: key == CONTENT_SHA256):  # it comes last
+        model.metadata_props.add(key=key, value=props[key])
+    content = model.SerializeToString(deterministic=True)
+    path.write_bytes(content[:-DIGITS] + content_sha256(content))
 
 
 def _describe(

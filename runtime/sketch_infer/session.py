@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import InputError, ModelFileError, ProviderError
+from .integrity import ContentCheck
 from .model_file import INT8_RANGE, OUTPUTS, STATES, STROKES, ModelMetadata, check_signature
 from .providers import CUDA, PROVIDER_CHOICES, ProviderChoice, import_onnxruntime, start_session
 from .strokes import INPUT_SIZE, FloatArray
@@ -40,6 +41,7 @@ class Session:
         path = Path(model)
         if not path.is_file():
             raise ModelFileError(f"{model}: expected a model file, found {'a folder' if path.is_dir() else 'nothing'}")
+        content = ContentCheck(path)
         options = import_onnxruntime().SessionOptions()
         options.intra_op_num_threads = threads
         if threads > 1:
@@ -50,7 +52,8 @@ class Session:
         options.log_severity_level = 4  # what fails is raised, in one line, and not logged as well
         try:
             self._session, self.cuda_missing = start_session(path, options, provider)
-            self.metadata = ModelMetadata.from_props(self._session.get_modelmeta().custom_metadata_map)
+            props = self._session.get_modelmeta().custom_metadata_map
+            self.metadata = ModelMetadata.from_props(props)
             if self.metadata.precision == "int8" and self._session.get_providers()[0] == CUDA:
                 self.cuda_missing = "ONNX Runtime's int8 LSTM runs on the CPU alone"
                 if provider == "cuda":
@@ -59,6 +62,7 @@ class Session:
             inputs = {value.name: (value.type, value.shape) for value in self._session.get_inputs()}
             outputs = {value.name: (value.type, value.shape) for value in self._session.get_outputs()}
             check_signature(inputs, outputs, self.metadata)
+            content.finish(props)
         except ModelFileError as error:
             raise ModelFileError(f"{model}: {error}") from error
         except UnicodeDecodeError as error:

@@ -1,0 +1,59 @@
+"""Whether a model file is still what the exporter wrote, bit for bit.
+
+The last metadata entry of the file is CONTENT_SHA256, and protobuf writes metadata last: the file ends with the sha256,
+in hexadecimal, of all bytes before it. No ONNX library is needed to check that.
+"""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from threading import Thread
+
+from .errors import ModelFileError
+
+CONTENT_SHA256 = "sketch_infer.content_sha256"
+"""Key of the entry."""
+
+DIGITS = 64
+"""Bytes at the end of the file that hold the hash."""
+
+
+def content_sha256(content: bytes) -> bytes:
+    """Return the hash that a file of this content ends with, 64 hexadecimal digits."""
+    return sha256(memoryview(content)[:-DIGITS]).hexdigest().encode("ascii")
+
+
+class ContentCheck:
+    """Hashes a model file in a thread of its own, so that it costs no time while ONNX Runtime opens the file.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._intact = False
+        self._thread = Thread(target=self._hash, daemon=True)
+        self._thread.start()
+
+    def finish(self, props: Mapping[str, str]) -> None:
+        """Wait for the hash and compare.
+
+        Args:
+            props: the metadata that the file has.
+
+        Raises:
+            ModelFileError: if the file has no hash, or its content is not what it was when it was written.
+        """
+        self._thread.join()
+        if CONTENT_SHA256 not in props:
+            raise ModelFileError(f"its metadata lacks {CONTENT_SHA256!r}; export it again")
+        if not self._intact:
+            raise ModelFileError("its content does not match its sha256: it was damaged or edited; export it again")
+
+    def _hash(self) -> None:
+        try:
+            content = self._path.read_bytes()
+        except OSError:  # ONNX Runtime cannot read it either, and says so
+            return
+        self._intact = content[-DIGITS:] == content_sha256(content)
