@@ -7,7 +7,7 @@ in hexadecimal, of all bytes before it. No ONNX library is needed to check that.
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 from .errors import ModelFileError
 
@@ -31,10 +31,16 @@ class ContentCheck:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        try:
+            content = path.read_bytes()
+        except OSError:  # ONNX Runtime cannot read it either, and says so
+            content = b""
         self._intact = False
-        self._thread = Thread(target=self._hash, daemon=True)
+        self._hashing = Event()
+        self._thread = Thread(target=self._hash, args=(content,), daemon=True)
         self._thread.start()
+        # Until the hash is computed outside the interpreter's lock, which ONNX Runtime's import and opening hold.
+        self._hashing.wait()
 
     def finish(self, props: Mapping[str, str]) -> None:
         """Wait for the hash and compare.
@@ -51,9 +57,6 @@ class ContentCheck:
         if not self._intact:
             raise ModelFileError("its content does not match its sha256: it was damaged or edited; export it again")
 
-    def _hash(self) -> None:
-        try:
-            content = self._path.read_bytes()
-        except OSError:  # ONNX Runtime cannot read it either, and says so
-            return
+    def _hash(self, content: bytes) -> None:
+        self._hashing.set()
         self._intact = content[-DIGITS:] == content_sha256(content)
