@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pytest
 from conftest import TINY_LABELS, make_model
 
+from sketch_export import export_onnx
 from sketch_export.proof import proof_strokes
 from sketch_infer import Classifier, InputError, ModelFileError, Predictions, TruncationWarning, default_model
 from sketch_infer import classifier as classifier_module
@@ -179,3 +180,18 @@ def test_a_sketch_at_a_time_gets_the_same_answer_from_two_threads(
     for sketch in sketches:
         single.predict(sketch)
     assert opened == [1, 2, 1]
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_an_open_model_outlives_its_file(tmp_path: Path, tiny_onnx: Path, replaced: bool) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(tiny_onnx.read_bytes())
+    classifier = Classifier(path, "cpu", threads=2)
+    sketch = proof_strokes(1, 24)[0]
+    first = classifier.predict(sketch).logits
+    if replaced:
+        export_onnx(make_model(seed=1), path)
+    else:
+        path.unlink()
+    for _ in range(3):
+        np.testing.assert_array_equal(classifier.predict(sketch).logits, first)

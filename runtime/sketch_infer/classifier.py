@@ -170,8 +170,15 @@ class Classifier:
         with self._opening:
             self._single_calls += 1
             if self._single_calls > 1 and self._shared is None:
-                self._shared = Session(self._model, "cpu", threads=2)
+                self._shared = self._open_shared()
             return self._shared or self._session
+
+    def _open_shared(self) -> Session:
+        try:
+            shared = Session(self._model, "cpu", threads=2)
+        except ModelFileError:  # the file is gone: what is open still works
+            return self._session
+        return shared if shared.content_sha256 == self._session.content_sha256 else self._session  # or was replaced
 
 
 def _as_sketches(strokes: object) -> list[FloatArray]:

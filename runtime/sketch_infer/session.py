@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import InputError, ModelFileError, ProviderError
-from .integrity import ContentCheck
+from .integrity import CONTENT_SHA256, ContentCheck
 from .model_file import INT8_RANGE, OUTPUTS, STATES, STROKES, ModelMetadata, check_signature
 from .providers import CUDA, PROVIDER_CHOICES, ProviderChoice, import_onnxruntime, start_session
 from .strokes import INPUT_SIZE, FloatArray
@@ -19,6 +19,7 @@ class Session:
         metadata: what the file says of itself.
         provider: the execution provider that really runs, "CPUExecutionProvider" or "CUDAExecutionProvider".
         cuda_missing: why `provider="auto"` did not take CUDA; empty otherwise.
+        content_sha256: hash of the file, which tells it from another one under the same path.
         state_shapes: (n_layers * 2, hidden_size) of the initial-state inputs by name; empty for a model without.
     """
 
@@ -63,6 +64,7 @@ class Session:
             outputs = {value.name: (value.type, value.shape) for value in self._session.get_outputs()}
             check_signature(inputs, outputs, self.metadata)
             content.finish(props)
+            self.content_sha256 = props[CONTENT_SHA256]
         except ModelFileError as error:
             raise ModelFileError(f"{model}: {error}") from error
         except UnicodeDecodeError as error:
