@@ -89,7 +89,7 @@ def prove(
     for case, strokes in drawings:
         report += _compare(case, session, model, strokes, None, on_drawings=True)
     if session.state_shapes:
-        for case, strokes in cases:
+        for case, strokes in [*cases, *drawings]:
             random = np.random.default_rng(len(strokes))
             state = {
                 name: random.uniform(-1, 1, (layers, len(strokes), hidden)).astype(np.float32)
