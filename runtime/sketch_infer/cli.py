@@ -1,24 +1,19 @@
 """`sketch-infer`: classify sketches from files."""
 
-import io
 import itertools
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import click
 
 from . import __version__
-from .atomic import write_atomically
 from .classifier import Classifier, default_model
-from .console import Command, provider_option, refuse_overwriting
+from .console import Command, provider_option, refuse_overwriting, report_option
 from .engine import DEFAULT_BATCH_SIZE
-from .errors import OutputError, ParityError
-from .formats import CsvWriter, JsonLinesWriter, JsonWriter, NpzWriter, TableWriter, Writer
+from .errors import ParityError
 from .model_file import PRECISIONS, Precision
+from .output import TEXT_FORMATS, choose_format, open_writer
 from .providers import CPU, ProviderChoice
 from .readers import STDIN, read_sketches
 from .strokes import to_batch
@@ -29,11 +24,9 @@ if TYPE_CHECKING:
 SKETCHES_AT_ONCE = 512
 """Read, sorted by length and classified together: bounds the memory, and gives every worker some batches."""
 
-TEXT_FORMATS = ("table", "json", "jsonl", "csv")
-
 
 @click.command(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("strokes", nargs=-1, required=True)
+@click.argument("strokes", nargs=-1)
 @click.option("--model", type=click.Path(path_type=Path), help="Model file; by default the one `make export` wrote.")
 @click.option(
     "--precision",
@@ -71,6 +64,12 @@ TEXT_FORMATS = ("table", "json", "jsonl", "csv")
     type=click.Path(path_type=Path),
     help="Also run this checkpoint in eager PyTorch on the same strokes and compare (needs torch).",
 )
+@click.option(
+    "--self-check",
+    is_flag=True,
+    help="Instead of classifying, prove the model on this device against eager PyTorch's recorded answers.",
+)
+@report_option
 @click.version_option(__version__)
 def main(
     strokes: tuple[str, ...],
@@ -83,19 +82,29 @@ def main(
     batch_size: int,
     threads: int | None,
     compare_eager: Path | None,
+    self_check: bool,
+    report: Path | None,
 ) -> None:
     """Classify the sketches in STROKES.
 
     STROKES are .npy arrays, one sketch (T, 3) or many (N, T, 3) of rows (dx, dy, pen); or Quick, Draw! drawings, one
     JSON object a line, as .ndjson, .ndjson.gz, or - for standard input.
 
-    Exit codes: 0 done; 1 CUDA did not start, or eager PyTorch differs; 2 wrong usage or unusable input.
+    Exit codes: 0 done; 1 CUDA did not start, eager PyTorch differs, or a self-check failed; 2 wrong usage or unusable
+    input.
     """
-    format_ = _choose_format(format_, output)
-    if strokes.count(STDIN) > 1:
-        raise click.UsageError("standard input, -, can be read once")
     if model and precision:
         raise click.UsageError("--precision chooses between the models of `make export`; leave it out with --model")
+    if self_check:
+        _run_self_check(model or default_model(precision or "fp32"), provider, strokes, format_, report)
+        return
+    if report:
+        raise click.UsageError("--report goes with --self-check")
+    if not strokes:
+        raise click.UsageError("expected STROKES, files to classify; or --self-check")
+    format_ = choose_format(format_, output)
+    if strokes.count(STDIN) > 1:
+        raise click.UsageError("standard input, -, can be read once")
     model = model or default_model(precision or "fp32")
     refuse_overwriting(output, [*strokes, model, compare_eager])
     comparison = _eager_comparison(compare_eager) if compare_eager else None
@@ -107,7 +116,7 @@ def main(
     _tell_about_model(classifier, provider)
     sequence_length = classifier.metadata.sequence_length
     n_cut = n_sketches = 0
-    with _open_writer(format_, output, top_k, classifier.metadata.labels, strokes) as writer:
+    with open_writer(format_, output, top_k, classifier.metadata.labels, strokes) as writer:
         while chunk := list(itertools.islice(sketches, SKETCHES_AT_ONCE)):
             batch, cut = to_batch([sketch.strokes for sketch in chunk], sequence_length)
             predictions = classifier.predict(batch)
@@ -117,13 +126,32 @@ def main(
             n_sketches += len(chunk)
             n_cut += cut
         if comparison:
-            report = comparison.report()
-            _note(str(report))
-            if not report:  # inside the block, so that --output is not written: the answers are not to be trusted
+            parity = comparison.report()
+            _note(str(parity))
+            if not parity:  # inside the block, so that --output is not written: the answers are not to be trusted
                 raise ParityError(f"the model differs from eager PyTorch with {compare_eager}; see the report above")
         writer.finish()
     if n_cut:
         _note(f"warning: cut {n_cut} of {n_sketches} sketches to the network's {sequence_length} points")
+
+
+def _run_self_check(
+    model: Path, provider: ProviderChoice, strokes: tuple[str, ...], format_: str | None, report: Path | None
+) -> None:
+    from .report import write_report  # late, as few ask for it
+    from .self_check import self_check
+
+    if strokes:
+        raise click.UsageError("--self-check takes no STROKES: it runs the sketches that the model file carries")
+    if format_ not in (None, "table", "json"):
+        raise click.UsageError(f"expected --format table or json with --self-check, found {format_}")
+    refuse_overwriting(report, [model], "--report")
+    found = self_check(model, provider)
+    if report:
+        write_report(found, report)
+    click.echo(found.to_json() if format_ == "json" else str(found))
+    if not found:
+        raise ParityError(f"the self-check of {model} failed; see above")
 
 
 def _eager_comparison(checkpoint: Path) -> "EagerComparison":
@@ -132,63 +160,12 @@ def _eager_comparison(checkpoint: Path) -> "EagerComparison":
     return EagerComparison(checkpoint)
 
 
-def _choose_format(format_: str | None, output: Path | None) -> str:
-    suffix = output.suffix.removeprefix(".").lower() if output else ""
-    if output and str(output) == "-":
-        raise click.UsageError("--output - names no file; leave it out to write to standard output")
-    if suffix == "npz":
-        if format_:
-            raise click.UsageError(f"--format {format_} cannot go into an .npz file; leave one of the two out")
-        return suffix
-    if format_:
-        return format_
-    if not output:
-        return "table" if sys.stdout and sys.stdout.isatty() else "jsonl"
-    if suffix not in TEXT_FORMATS:
-        raise click.UsageError(
-            f"expected --output to end in .json, .jsonl, .csv, .npz or .table, found {output}; or name the --format"
-        )
-    return suffix
-
-
 def _tell_about_model(classifier: Classifier, provider: ProviderChoice) -> None:
     if provider == "auto":
         reason = f"; no CUDA: {classifier.cuda_missing}" if classifier.provider == CPU else ""
         _note(f"running on {classifier.provider}{reason}")
     if classifier.metadata.random_weights:
         _note("warning: this model's weights are random, it was never trained: its labels mean nothing")
-
-
-@contextmanager
-def _open_writer(
-    format_: str, output: Path | None, top_k: int, classes: tuple[str, ...], sources: tuple[str, ...]
-) -> Iterator[Writer]:
-    if output is None:
-        if sys.stdout is None:
-            raise OutputError("standard output is closed; name a file with --output")
-        if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that lacks a letter shows its number
-            sys.stdout.reconfigure(errors="backslashreplace")
-        yield _text_writer(format_, sys.stdout, top_k, classes, sources)
-        return
-    with write_atomically(output) as temporary:
-        if format_ == "npz":
-            yield NpzWriter(temporary, classes)
-        else:
-            with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
-                yield _text_writer(format_, stream, top_k, classes, sources)
-
-
-def _text_writer(
-    format_: str, stream: TextIO, top_k: int, classes: tuple[str, ...], sources: tuple[str, ...]
-) -> Writer:
-    match format_:
-        case "json":
-            return JsonWriter(stream, top_k)
-        case "csv":
-            return CsvWriter(stream, top_k, classes)
-        case "table":
-            return TableWriter(stream, top_k, classes, sources)
-    return JsonLinesWriter(stream, top_k)
 
 
 def _note(text: str) -> None:

@@ -13,6 +13,8 @@ import click
 from .errors import OutputError, SketchError
 from .providers import PROVIDER_CHOICES
 
+REPORT_SUFFIXES = (".html", ".json")
+
 
 class _Failure(click.ClickException):
     """One of this project's errors, on its way to stderr."""
@@ -60,7 +62,23 @@ def provider_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def refuse_overwriting(output: Path | None, inputs: Iterable[str | Path | None]) -> None:
+def report_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--report FILE`."""
+
+    def check_suffix(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
+        if path and path.suffix not in REPORT_SUFFIXES:
+            raise click.BadParameter(f"expected a file that ends in {' or '.join(REPORT_SUFFIXES)}, found {path}")
+        return path
+
+    return click.option(
+        "--report",
+        type=click.Path(path_type=Path),
+        callback=check_suffix,
+        help="Also write all that was found to this file: .html for a page to read, .json for a program.",
+    )(command)
+
+
+def refuse_overwriting(output: Path | None, inputs: Iterable[str | Path | None], option: str = "--output") -> None:
     """Stop before an output takes the place of one of the inputs, under whichever name.
 
     Raises:
@@ -69,4 +87,4 @@ def refuse_overwriting(output: Path | None, inputs: Iterable[str | Path | None])
     with contextlib.suppress(OSError):  # names too long and the like are refused where they are opened
         for path in inputs:
             if output and path and output.exists() and Path(path).exists() and output.samefile(path):
-                raise click.UsageError(f"--output {output} is also an input; name another file")
+                raise click.UsageError(f"{option} {output} is also an input; name another file")

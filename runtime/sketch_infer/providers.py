@@ -26,7 +26,7 @@ PROVIDER_CHOICES: tuple[str, ...] = get_args(ProviderChoice)
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 
-_INSTALL_CUDA = "pip install 'onnxruntime-gpu[cuda,cudnn]'"
+INSTALL_CUDA = "pip install 'onnxruntime-gpu[cuda,cudnn]'"
 
 _FATAL = 4
 """ONNX Runtime's log severity that leaves only what ends the process."""
@@ -45,7 +45,7 @@ def import_onnxruntime() -> ModuleType:
     except ImportError as error:
         raise DependencyError(
             f"ONNX Runtime cannot be imported ({error}); install it with: pip install onnxruntime, "
-            f"or for an NVIDIA GPU: {_INSTALL_CUDA}"
+            f"or for an NVIDIA GPU: {INSTALL_CUDA}"
         ) from error
     module: ModuleType = onnxruntime
     return module
@@ -68,7 +68,7 @@ def start_session(model: Path, options: "SessionOptions", provider: ProviderChoi
     """
     if provider == "cpu":
         return _open_on_cpu(model, options), ""
-    reason = _missing_for_cuda()
+    reason = missing_for_cuda()
     if not reason:
         try:
             session = _open_on_cuda(model, options)
@@ -86,7 +86,7 @@ def start_session(model: Path, options: "SessionOptions", provider: ProviderChoi
 
 def _open_on_cuda(model: Path, options: "SessionOptions") -> "InferenceSession":
     onnxruntime = import_onnxruntime()
-    with _quiet(onnxruntime):
+    with quiet(onnxruntime):
         onnxruntime.preload_dlls()
         if missing := _missing_cudnn():
             raise ProviderError(missing)
@@ -119,7 +119,7 @@ def _one_line(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _quiet(onnxruntime: ModuleType) -> Iterator[None]:
+def quiet(onnxruntime: ModuleType) -> Iterator[None]:
     """Keep ONNX Runtime from writing its own account of a failure; ours is one line.
 
     Its native part writes to stderr, its Python part (missing libraries, failed providers) prints to stdout, where
@@ -134,7 +134,7 @@ def _quiet(onnxruntime: ModuleType) -> Iterator[None]:
             onnxruntime.set_default_logger_severity(2)  # its default: warnings
 
 
-def _missing_for_cuda() -> str:
+def missing_for_cuda() -> str:
     """Return what rules CUDA out before it is tried: wheel, driver or GPU; empty if nothing does."""
     onnxruntime = import_onnxruntime()
     if CUDA not in onnxruntime.get_available_providers():
@@ -158,7 +158,7 @@ def _missing_cudnn() -> str:
     try:
         ctypes.CDLL(library)
     except OSError as error:
-        return f"{error}; install the CUDA libraries: {_INSTALL_CUDA}"
+        return f"{error}; install the CUDA libraries: {INSTALL_CUDA}"
     return ""
 
 
@@ -169,7 +169,7 @@ def _why_cuda_failed() -> str:
     try:
         ctypes.CDLL(str(library))
     except OSError as error:
-        return f"{error}; install the CUDA libraries: {_INSTALL_CUDA}"
+        return f"{error}; install the CUDA libraries: {INSTALL_CUDA}"
     return (
         "the driver and libraries load, but ONNX Runtime could not start CUDA (is the driver too old for this wheel?)"
     )

@@ -1,0 +1,319 @@
+"""The proof on the device, and that it refuses every kind of damaged file for the right reason."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from conftest import TINY_LABELS, Run, make_model
+from onnx import numpy_helper
+
+from sketch_export import export_onnx
+from sketch_export.exporter import seal
+from sketch_infer import environment, self_check
+from sketch_infer.model_file import Probes
+from sketch_infer.onnx_header import read_header
+from sketch_infer.rows import row_coupling
+from sketch_infer.self_check import self_check as run_self_check
+from sketch_infer.session import Session
+from sketch_infer.strokes import FloatArray
+
+
+def flip_bit(path: Path, position: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+
+
+def position_of(path: Path, text: bytes) -> int:
+    return path.read_bytes().index(text)
+
+
+def weight_of(model: onnx.ModelProto) -> onnx.TensorProto:
+    largest: onnx.TensorProto = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    return largest
+
+
+def edit(path: Path, change: Callable[[onnx.ModelProto], None], sealed: bool = True) -> None:
+    """Change a file; sealed, its hash fits what it became, so that only the later checks can tell."""
+    model = onnx.load(path)
+    change(model)
+    if sealed:
+        seal(model, path)
+    else:
+        onnx.save(model, path)
+
+
+def prop(model: onnx.ModelProto, key: str) -> onnx.StringStringEntryProto:
+    found: onnx.StringStringEntryProto
+    (found,) = [entry for entry in model.metadata_props if entry.key == f"sketch_infer.{key}"]
+    return found
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def flip_weight(path: Path) -> None:
+    raw = weight_of(onnx.load(path)).raw_data
+    flip_bit(path, position_of(path, raw) + len(raw) // 2)
+
+
+def flip_label(path: Path) -> None:
+    flip_bit(path, position_of(path, b'"ant"') + 1)
+
+
+def swap_labels(path: Path) -> None:
+    def change(model: onnx.ModelProto) -> None:
+        labels = prop(model, "labels")
+        labels.value = json.dumps([TINY_LABELS[1], TINY_LABELS[0], *TINY_LABELS[2:]])
+
+    edit(path, change, sealed=False)
+
+
+def drop_label(path: Path) -> None:
+    def change(model: onnx.ModelProto) -> None:
+        prop(model, "labels").value = json.dumps(TINY_LABELS[1:])
+
+    edit(path, change)
+
+
+def rename_output(path: Path) -> None:
+    def change(model: onnx.ModelProto) -> None:
+        node = next(node for node in model.graph.node if "log_probs" in node.output)
+        node.output[list(node.output).index("log_probs")] = "probabilities"
+        model.graph.output[0].name = "probabilities"
+
+    edit(path, change)
+
+
+def bake_batch(path: Path) -> None:
+    def change(model: onnx.ModelProto) -> None:
+        for value in (*model.graph.input, *model.graph.output):
+            value.type.tensor_type.shape.dim[0].dim_value = 1
+
+    edit(path, change)
+
+
+def bake_batch_inside(path: Path) -> None:
+    """As a trace of one row does it: what is declared says any batch, and the graph makes one row of it."""
+
+    def change(model: onnx.ModelProto) -> None:
+        model.graph.initializer.extend(
+            [numpy_helper.from_array(np.array([value]), f"bake_{value}") for value in (0, 1)]
+        )
+        first = onnx.helper.make_node("Slice", ["strokes", "bake_0", "bake_1", "bake_0"], ["strokes.first"])
+        for other in model.graph.node:
+            other.input[:] = ["strokes.first" if name == "strokes" else name for name in other.input]
+        model.graph.node.insert(0, first)
+
+    edit(path, change)
+
+
+def change_weights(path: Path) -> None:
+    def change(model: onnx.ModelProto) -> None:
+        weight = weight_of(model)
+        array = numpy_helper.to_array(weight)
+        weight.CopyFrom(numpy_helper.from_array((array * 1.001).astype(array.dtype), weight.name))
+
+    edit(path, change)
+
+
+def keep_probes(count: int, sketches: int | None = None) -> Callable[[Path], None]:
+    def damage(path: Path) -> None:
+        def change(model: onnx.ModelProto) -> None:
+            entry = prop(model, "probes")
+            probes = Probes.from_json(entry.value)
+            outputs = {name: values[:count] for name, values in probes.outputs.items()}
+            kept = sketches or count
+            entry.value = Probes(probes.names[:kept], probes.strokes[:kept], outputs).to_json()
+
+        edit(path, change)
+
+    return damage
+
+
+def newer_opset(path: Path) -> None:
+    def change(model: onnx.ModelProto) -> None:
+        next(entry for entry in model.opset_import if not entry.domain).version = 99
+
+    edit(path, change)
+
+
+def other_preprocessing(path: Path) -> None:
+    def change(model: onnx.ModelProto) -> None:
+        prop(model, "preprocessing").value = "stroke-5"
+
+    edit(path, change)
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
+    "truncated": (truncate, "model file: not a model that ONNX Runtime"),
+    "empty": (empty, "model file: not a model that ONNX Runtime"),
+    "bit flipped in a weight": (flip_weight, "its content does not match its sha256"),
+    "bit flipped in the metadata": (flip_label, "its content does not match its sha256"),
+    "labels swapped": (swap_labels, "its content does not match its sha256"),
+    "a label missing": (drop_label, "expected log_probs as tensor(float) ['batch', 4]"),
+    "output renamed": (rename_output, "expected outputs log_probs, logits, found probabilities, logits"),
+    "batch baked to 1": (bake_batch, "expected strokes as tensor(float) ['batch', 24, 3], found"),
+    "batch baked to 1 inside": (bake_batch_inside, "batch 2, log_probs: shape (6, 5), expected (12, 5)"),
+    "weights changed": (change_weights, "batch 1, log_probs: off by more than 1e-05 of the row's scale"),
+    "a probe's answer missing": (keep_probes(11, 12), "expected probes of shapes"),
+    "too few probes": (keep_probes(7), "probes: 7 sketches (expected 8 or more)"),
+    "opset of the future": (newer_opset, "official support for domain ai.onnx is till opset"),
+    "prepared in another way": (other_preprocessing, "which this sketch-infer does not do"),
+}
+
+
+@pytest.fixture
+def copied(tiny_onnx: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(tiny_onnx.read_bytes())
+    return path
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damage_is_refused_for_its_reason(sketch_infer: Run, copied: Path, damage: str) -> None:
+    apply, reason = DAMAGE[damage]
+    apply(copied)
+    result = sketch_infer("--self-check", "--model", copied)
+    assert result.exit_code == 1
+    assert reason in result.stdout.splitlines()[-1]
+    assert result.stderr == f"Error: the self-check of {copied} failed; see above\n"
+
+
+def test_a_sound_file_passes(sketch_infer: Run, copied: Path, tmp_path: Path) -> None:
+    result = sketch_infer("--self-check", "--model", copied, "--report", tmp_path / "report.json")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[-1].startswith("PASS on CPUExecutionProvider")
+    found = json.loads((tmp_path / "report.json").read_text())
+    assert found["holds"] is True
+    cases = [(row["case"], row["eager_shape"]) for row in found["parity"]["rows"] if row["output"] == "logits"]
+    assert cases == [(f"batch {b}", [n, 5]) for b, n in ((1, 12), (2, 12), (3, 12), (7, 14))] + [
+        ("all probes", [12, 5])
+    ]
+    assert all(check["holds"] for check in found["checks"])
+    assert "opset 18, IR version 8" in found["facts"]["model"]
+    assert "LSTM" in found["facts"]["nodes that ran"]
+    assert json.loads(sketch_infer("--self-check", "--model", copied, "--format", "json").stdout)["holds"] is True
+
+
+def test_int8_and_initial_states_pass(tmp_path: Path, tiny_onnx_with_state: Path) -> None:
+    export_onnx(make_model(), tmp_path / "int8.onnx", random_weights=True, precision="int8")
+    assert run_self_check(tmp_path / "int8.onnx", "cpu")
+    assert run_self_check(tiny_onnx_with_state, "cpu")
+
+
+def test_coupled_rows_are_seen() -> None:
+    def batch_wide_scale(strokes: FloatArray) -> FloatArray:
+        step = np.float32(np.abs(strokes).max() / 127)
+        rounded: FloatArray = np.round(strokes[:, :, 0] / step) * step
+        return rounded
+
+    strokes = np.random.default_rng(0).normal(0, 1, (5, 8, 3)).astype(np.float32)
+    assert row_coupling(batch_wide_scale, strokes, "fp32")["beside an outlier"] > 0.1
+    assert set(row_coupling(lambda rows: rows[:, :, 0], strokes, "fp32").values()) == {0.0}
+
+
+def test_a_row_that_its_neighbours_move_fails(tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    coupling = {"alone": 0.0, "in another order": 0.0, "beside an outlier": 0.3}
+    monkeypatch.setattr(self_check, "row_coupling", lambda *_: coupling)
+    assert "rows are independent: a row's answer moves" in run_self_check(tiny_onnx, "cpu").summary
+
+
+def test_accepted_nan_fails(tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(self_check, "as_strokes", lambda strokes: strokes)
+    assert run_self_check(tiny_onnx, "cpu").summary.startswith("FAIL: NaN in the strokes: accepted")
+
+
+def test_an_lstm_that_left_the_gpu_fails(tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = {"CUDAExecutionProvider": Counter(Gemm=1), "CPUExecutionProvider": Counter(LSTM=2, Slice=9)}
+    monkeypatch.setattr(self_check, "_place_nodes", lambda *_: elsewhere)
+    assert "Gemm left CPUExecutionProvider" in run_self_check(tiny_onnx, "cpu").summary
+
+
+def test_both_wheels_fail_with_the_fix(tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheels = {"onnxruntime": "1.30.0", "onnxruntime-gpu": "1.31.1"}
+    monkeypatch.setattr(self_check, "installed_wheels", lambda: wheels)
+    summary = run_self_check(tiny_onnx, "cpu").summary
+    assert "onnxruntime 1.30.0 and onnxruntime-gpu 1.31.1 overwrite each other" in summary
+    assert "pip uninstall onnxruntime onnxruntime-gpu, then install one" in summary
+
+
+def test_cuda_that_does_not_start_fails(sketch_infer: Run, tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sketch_infer.providers.missing_for_cuda", lambda: "no NVIDIA driver here")
+    result = sketch_infer("--self-check", "--model", tiny_onnx, "--provider", "cuda")
+    assert result.exit_code == 1
+    assert "FAIL: provider: CUDA did not start: no NVIDIA driver here" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["strokes.npy"], "--self-check takes no STROKES"),
+        (["--format", "csv"], "expected --format table or json with --self-check, found csv"),
+        (["--report", "report.txt"], "expected a file that ends in .html or .json, found report.txt"),
+        (["--model", "missing.onnx"], "missing.onnx: expected a model file, found nothing"),
+    ],
+)
+def test_wrong_usage(sketch_infer: Run, arguments: list[str], reason: str) -> None:
+    result = sketch_infer("--self-check", *arguments)
+    assert result.exit_code == 2
+    assert reason in result.stderr
+
+
+def test_nothing_to_do_is_wrong_usage(sketch_infer: Run) -> None:
+    assert "expected STROKES, files to classify; or --self-check" in sketch_infer().stderr
+    assert "--report goes with --self-check" in sketch_infer("a.npy", "--report", "r.html").stderr
+
+
+def test_the_model_is_not_overwritten_by_the_report(sketch_infer: Run, copied: Path, tmp_path: Path) -> None:
+    link = tmp_path / "model.html"
+    link.symlink_to(copied)
+    result = sketch_infer("--self-check", "--model", copied, "--report", link)
+    assert result.exit_code == 2
+    assert "is also an input" in result.stderr
+
+
+def test_the_header_is_onnx_s_own(tiny_onnx: Path) -> None:
+    model, header = onnx.load(tiny_onnx), read_header(tiny_onnx.read_bytes())
+    assert header.ir_version == model.ir_version
+    assert header.opsets == {entry.domain: entry.version for entry in model.opset_import}
+
+
+def test_the_limits_are_onnx_runtime_s_own() -> None:
+    limits = environment.runtime_limits()
+    assert limits.opset >= 20
+    assert limits.ir_version >= 10
+
+
+def test_wheels_are_found() -> None:
+    assert len(environment.installed_wheels()) == 1
+
+
+def test_libraries_that_load_are_not_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not environment.missing_cuda_libraries():
+        pytest.skip("this ONNX Runtime has no CUDA, or all of its libraries")
+    monkeypatch.setattr(environment, "_loads", lambda _: True)
+    assert environment.missing_cuda_libraries() == []
+
+
+def test_no_torch_and_no_onnx(tiny_onnx: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from sketch_infer.self_check import self_check; "
+        f"assert self_check(Path({str(tiny_onnx)!r}), 'cpu'); print(sorted({{'torch', 'onnx'}} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_session_and_page_agree_on_the_hash(tiny_onnx: Path) -> None:
+    assert run_self_check(tiny_onnx, "cpu").facts["content"] == f"sha256 {Session(tiny_onnx, 'cpu').content_sha256}"
