@@ -1,22 +1,27 @@
 """`sketch-export`: from a checkpoint to a proven model file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import torch
 
 from sketch_infer import __version__
-from sketch_infer.console import Group, provider_option, refuse_overwriting
+from sketch_infer.console import Group, provider_option, refuse_overwriting, report_option
 from sketch_infer.errors import InputError, ParityError
 from sketch_infer.labels import read_labels
 from sketch_infer.providers import ProviderChoice
 from sketch_infer.readers import read_sketches
+from sketch_infer.report import write_report
 from sketch_infer.strokes import FloatArray, to_batch
 from sketch_models import Checkpoint, SketchRNN, load_checkpoint
 
+from .behaviour import behaviour_tables, compare_behaviour
 from .evaluate import compare_accuracy, format_comparison, plot_confusions
 from .exporter import GRAPH_CHOICES, GraphChoice, NotProvenError, export_onnx
+from .layers import compare_layers, layers_check, layers_table
 from .proof import prove
+from .proof_report import proof_report
 from .shapes import format_shapes, layer_shapes
 from .trace import OPSETS
 
@@ -62,6 +67,7 @@ def main() -> None:
     show_default=True,
     help="fast skips padding; plain has PyTorch's own operations, one for one, to look into.",
 )
+@report_option
 def onnx(
     checkpoint: Path | None,
     random_weights: bool,
@@ -71,6 +77,7 @@ def onnx(
     initial_state: bool,
     int8: bool,
     graph: GraphChoice,
+    report: Path | None,
 ) -> None:
     """Export a checkpoint to one ONNX file.
 
@@ -83,6 +90,7 @@ def onnx(
     if random_weights == (checkpoint is not None):
         raise click.UsageError("expected either --checkpoint FILE or --random-weights")
     refuse_overwriting(output, [checkpoint, labels])
+    refuse_overwriting(report, [checkpoint, labels, output], "--report")
     loaded = load_checkpoint(checkpoint) if checkpoint else Checkpoint(_example_network())
     names = read_labels(labels) if labels else loaded.labels
     if random_weights:
@@ -92,7 +100,7 @@ def onnx(
             f"note: {checkpoint} names no classes; give them with --labels, else they are called class 0, 1, ..."
         )
     try:
-        report = export_onnx(
+        proof = export_onnx(
             loaded.model,
             output,
             names,
@@ -105,28 +113,63 @@ def onnx(
     except NotProvenError as error:
         click.echo(str(error.report))
         raise
-    click.echo(str(report))
-    for note in report.notes:
+    click.echo(str(proof))
+    for note in proof.notes:
         click.echo(f"note: {note}")
+    if report:
+        write_report(proof_report(f"Export of {output}", {output: proof}), report)
     click.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB, opset {opset})")
 
 
 @main.command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.option("--checkpoint", type=checkpoint_path, required=True, help="The weights that MODEL must be.")
-@click.option("--strokes", help="Also compare on the sketches of this file (.npy, .ndjson, .ndjson.gz).")
+@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--checkpoint", type=checkpoint_path, required=True, help="The weights that MODELS must be.")
+@click.option(
+    "--strokes",
+    help="Also compare on the sketches of this file (.npy, .ndjson, .ndjson.gz), or, for a folder of labelled drawings "
+    "CLASS.ndjson, labels, accuracy and independence of rows.",
+)
+@click.option(
+    "--layers", is_flag=True, help="Also compare every tensor that eager PyTorch has too, and mark the first."
+)
+@report_option
 @provider_option
-def verify(model: Path, checkpoint: Path, strokes: str | None, provider: ProviderChoice) -> None:
-    """Prove an existing model file.
+def verify(
+    models: tuple[Path, ...],
+    checkpoint: Path,
+    strokes: str | None,
+    layers: bool,
+    report: Path | None,
+    provider: ProviderChoice,
+) -> None:
+    """Prove existing model files.
 
-    MODEL is compared with eager PyTorch and with float64, both with the weights of CHECKPOINT.
+    MODELS are compared with eager PyTorch and with float64, both with the weights of CHECKPOINT.
     """
+    refuse_overwriting(report, [*models, checkpoint, strokes], "--report")
     network = load_checkpoint(checkpoint).model
-    extra = _read_case(strokes, network.config.sequence_length) if strokes else None
-    report = prove(model, network, provider, extra=extra)
-    click.echo(str(report))
-    if not report:
-        raise ParityError(f"{model} differs from eager PyTorch with {checkpoint}; see the report above")
+    folder = Path(strokes) if strokes and Path(strokes).is_dir() else None
+    extra = _read_case(strokes, network.config.sequence_length) if strokes and not folder else None
+    proofs = {model: prove(model, network, provider, extra=extra) for model in models}
+    tables, checks = [], []
+    if layers:
+        for model in models:
+            comparisons = compare_layers(model, network, provider)
+            tables.append(layers_table(f"Layers of {model.name} on its probes", comparisons))
+            checks.append(layers_check(model.name, comparisons))
+    if folder:
+        eager, behaviours = compare_behaviour(models, network, folder, provider)
+        tables += behaviour_tables(eager, behaviours)
+        for model, behaviour in behaviours.items():
+            checks += [replace(check, name=f"{model.name}: {check.name}") for check in behaviour.checks]
+    found = proof_report(f"Proof of {', '.join(map(str, models))}", proofs, checks, tables)
+    if report:
+        write_report(found, report)
+    click.echo(str(found))
+    if not found:
+        raise ParityError(
+            f"{', '.join(map(str, models))} differs from eager PyTorch with {checkpoint}; see the report above"
+        )
 
 
 @main.command()

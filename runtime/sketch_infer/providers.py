@@ -42,9 +42,10 @@ def import_onnxruntime() -> ModuleType:
     """
     try:
         import onnxruntime
-    except ImportError as error:
+    except (ImportError, SystemError) as error:  # the latter under a numpy that is too new for it
+        reason = str(error) or "it fails without a reason; is it too old for this numpy?"
         raise DependencyError(
-            f"ONNX Runtime cannot be imported ({error}); install it with: pip install onnxruntime, "
+            f"ONNX Runtime cannot be imported ({reason}); install it with: pip install onnxruntime, "
             f"or for an NVIDIA GPU: {INSTALL_CUDA}"
         ) from error
     module: ModuleType = onnxruntime

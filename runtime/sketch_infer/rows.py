@@ -1,36 +1,36 @@
 """Does a sketch's answer depend on the sketches beside it?"""
 
-from collections.abc import Callable
-
 import numpy as np
 
-from .model_file import INT8_RANGE, Precision
+from .model_file import INT8_RANGE
+from .session import Session
 from .strokes import FloatArray
 
 _HUGE = 1000.0
 """Size of an outlier where any size may come: pen strokes in pixels that nobody scaled."""
 
 
-def row_coupling(
-    run: Callable[[FloatArray], FloatArray], strokes: FloatArray, precision: Precision
-) -> dict[str, float]:
+def row_coupling(session: Session, strokes: FloatArray) -> dict[str, float]:
     """Return how far logits move with what stands beside a sketch, in units of the sketch's own scale.
 
     Args:
-        run: float32 (N, sequence_length, 3) to logits, float32 (N, classes).
-        strokes: N sketches.
-        precision: of the model; an int8 model refuses outliers beyond its range.
+        session: the model.
+        strokes: N sketches, float32 (N, sequence_length, 3).
 
     Returns:
         largest |difference| / max(1, largest |logit| of the row) of a sketch alone, in another order, and beside an
         outlier, each against the batch of all; 0 for equal bit for bit.
     """
+
+    def run(rows: FloatArray) -> FloatArray:
+        return session.run(rows)["logits"]
+
     together = run(strokes)
     random = np.random.default_rng(0)
     order = random.permutation(len(strokes))
     permuted = np.empty_like(together)
     permuted[order] = run(strokes[order])
-    size = INT8_RANGE if precision == "int8" else _HUGE
+    size = INT8_RANGE if session.metadata.precision == "int8" else _HUGE
     outlier = random.uniform(-size, size, strokes[:1].shape).astype(np.float32)
     others = {
         "alone": np.concatenate([run(strokes[row : row + 1]) for row in range(len(strokes))]),

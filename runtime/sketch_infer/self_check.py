@@ -148,8 +148,7 @@ def _check_no_rows(session: Session) -> Check:
 
 
 def _check_rows(session: Session) -> Check:
-    metadata = session.metadata
-    coupling = row_coupling(lambda strokes: session.run(strokes)["logits"], metadata.probes.strokes, metadata.precision)
+    coupling = row_coupling(session, session.metadata.probes.strokes)
     worst = max(coupling.values())
     how = "alone, in another order and beside an outlier"
     if worst <= FP32_TOLERANCE:

@@ -1,0 +1,1 @@
+"""`make compat`: the exported files under several releases of ONNX Runtime."""
