@@ -2,6 +2,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -14,6 +15,11 @@ from sketch_export.proof import proof_strokes
 from sketch_infer import cli as infer_cli
 from sketch_infer import default_model
 from sketch_models import SketchRNN, SketchRNNConfig
+
+# The same examples every time, so that a change is to blame for a failure; the other profile looks further.
+hypothesis.settings.register_profile("default", max_examples=6, derandomize=True, deadline=None)
+hypothesis.settings.register_profile("thorough", max_examples=60, deadline=None)
+hypothesis.settings.load_profile("default")
 
 torch.set_num_threads(1)  # networks this small only wait for further threads
 

@@ -8,9 +8,11 @@ import pytest
 from conftest import SAMPLES, Run, make_model
 
 from sketch_export import export_onnx, prove
+from sketch_export.layers import compare_layers, layers_table
 from sketch_export.proof import proof_strokes
 from sketch_infer import Classifier
 from sketch_infer.providers import CUDA
+from sketch_infer.self_check import self_check
 from sketch_models import SketchRNN, SketchRNNConfig
 
 pytestmark = pytest.mark.cuda
@@ -51,6 +53,18 @@ def test_the_command_on_cuda(sketch_infer: Run, tiny_onnx: Path) -> None:
     assert result.exit_code == 0
     assert len(json.loads(result.stdout)) == 8
     assert "running on CUDAExecutionProvider" in sketch_infer(SAMPLES / "drawings.npy", "--model", tiny_onnx).stderr
+
+
+@pytest.mark.parametrize("graph", ["plain", "fast"])
+def test_the_self_check_on_cuda(tiny_onnx: Path, tiny_plain_onnx: Path, graph: str) -> None:
+    report = self_check(tiny_onnx if graph == "fast" else tiny_plain_onnx, "cuda")
+    assert report, str(report)
+
+
+@pytest.mark.parametrize("graph", ["plain", "fast"])
+def test_the_layers_on_cuda(tiny_onnx: Path, tiny_plain_onnx: Path, graph: str) -> None:
+    comparisons = compare_layers(tiny_onnx if graph == "fast" else tiny_plain_onnx, make_model(), "cuda")
+    assert all(comparisons), str(layers_table("", comparisons))
 
 
 def test_the_verify_command_on_cuda(sketch_export: Run, tmp_path: Path) -> None:

@@ -85,6 +85,9 @@ class OutputParity:
             problems.append(
                 f"off by more than {self.tolerance:.0e} of the row's scale; a tolerance of {needed} would pass"
             )
+            if self.eager_error > self.tolerance / 4:  # false for NaN: not computed
+                own = f"eager PyTorch itself is {self.eager_error:.1e} off float64"
+                problems.append(f"{own}: these weights ask for more than float32")
         if self.top1_agreement < self.min_agreement:
             problems.append(f"the same label for {self.top1_agreement:.1%} of rows, expected {self.min_agreement:.0%}")
         truth_bound = TRUTH_FACTOR * self.eager_error + TRUTH_FLOOR

@@ -42,8 +42,8 @@ def import_onnxruntime() -> ModuleType:
     """
     try:
         import onnxruntime
-    except (ImportError, SystemError) as error:  # the latter under a numpy that is too new for it
-        reason = str(error) or "it fails without a reason; is it too old for this numpy?"
+    except ImportError as error:
+        reason = str(error) or "it fails without a reason: is it too old for this numpy?"
         raise DependencyError(
             f"ONNX Runtime cannot be imported ({reason}); install it with: pip install onnxruntime, "
             f"or for an NVIDIA GPU: {INSTALL_CUDA}"

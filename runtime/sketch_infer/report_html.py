@@ -19,7 +19,7 @@ h1 { font-size: 1.3rem; overflow-wrap: anywhere; } h2 { font-size: 1.05rem; marg
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td { overflow-wrap: anywhere; } td:first-child { white-space: nowrap; }
+td { white-space: nowrap; } td:last-child { white-space: normal; overflow-wrap: break-word; }
 tr.marked td { font-weight: 600; color: var(--bad); }
 .sketches { display: grid; grid-template-columns: repeat(auto-fill, minmax(24rem, 1fr)); gap: .8rem; }
 figure { display: flex; gap: .8rem; margin: 0; padding: .6rem; border: 1px solid var(--line); border-radius: .4rem; }
