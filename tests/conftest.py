@@ -17,7 +17,7 @@ from sketch_infer import default_model
 from sketch_models import SketchRNN, SketchRNNConfig
 
 # The same examples every time, so that a change is to blame for a failure; the other profile looks further.
-hypothesis.settings.register_profile("default", max_examples=6, derandomize=True, deadline=None)
+hypothesis.settings.register_profile("default", max_examples=4, derandomize=True, deadline=None)
 hypothesis.settings.register_profile("thorough", max_examples=60, deadline=None)
 hypothesis.settings.load_profile("default")
 
