@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from sketch_export import NotProvenError, export_onnx
 from sketch_export.proof import BATCHES, proof_strokes
-from sketch_infer.parity import FP32_TOLERANCE, INT8_TOLERANCE, TRUTH_FACTOR, TRUTH_FLOOR, ParityReport
+from sketch_infer.parity import INT8_TOLERANCE, TRUTH_FACTOR, TRUTH_FLOOR, ParityReport
 from sketch_infer.session import Session
 from sketch_infer.strokes import FloatArray
 from sketch_models import SketchRNN, SketchRNNConfig, run_eager
@@ -128,7 +128,8 @@ def test_fp32(tmp_path_factory: pytest.TempPathFactory, graph: str, network: Net
     if not report:
         own = max(row.eager_error for row in report.rows if np.isfinite(row.eager_error))
         allowed = max(own, NOISE_FACTOR * proof_noise(model, FP32_STEP, of_row=False))
-        assert allowed > FP32_TOLERANCE / 4, f"refused, though float32 is good enough: {report.summary}"
+        # From here on the proof's bound, twice eager's own error and the floor, depends on how lucky eager is.
+        assert allowed > TRUTH_FLOOR, f"refused, though float32 is good enough: {report.summary}"
         return
     strokes = sketches(network, stroke_scale)
     exact = run_eager(model, strokes, dtype=torch.float64)["logits"]
