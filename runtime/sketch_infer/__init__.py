@@ -1,7 +1,8 @@
 """Classify pen strokes with a SketchRNN that was exported to ONNX: strokes in, labels out, no torch."""
 
-from .classifier import Classifier, Predictions, TruncationWarning, default_model
+from .classifier import Classifier, TruncationWarning, default_model
 from .errors import (
+    ClassifierStateError,
     DependencyError,
     InputError,
     ModelFileError,
@@ -11,6 +12,7 @@ from .errors import (
     SketchError,
 )
 from .parity import ParityReport, compare_outputs
+from .predictions import Predictions
 from .readers import Sketch, read_sketches
 from .strokes import as_strokes, drawing_to_sketch, to_batch
 
@@ -18,6 +20,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Classifier",
+    "ClassifierStateError",
     "DependencyError",
     "InputError",
     "ModelFileError",

@@ -1,17 +1,19 @@
 """Strokes in, labels out: the library's front door."""
 
+import os
 import threading
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from .engine import DEFAULT_BATCH_SIZE, run_all, usable_cores
-from .errors import InputError, ModelFileError
+from .errors import ClassifierStateError, InputError, ModelFileError
 from .model_file import ModelMetadata, Precision
+from .predictions import Predictions
 from .providers import CPU, ProviderChoice
 from .session import Session
 from .strokes import INPUT_SIZE, FloatArray, as_strokes
@@ -41,53 +43,12 @@ def default_model(precision: Precision = "fp32") -> Path:
     return path
 
 
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """What the network says of N sketches.
-
-    Attributes:
-        log_probs: float32 (N, classes), natural logarithms of the probabilities.
-        logits: float32 (N, classes).
-        classes: class names in the order of the columns.
-    """
-
-    log_probs: FloatArray
-    logits: FloatArray
-    classes: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.log_probs)
-
-    @property
-    def probabilities(self) -> FloatArray:
-        """float32 (N, classes); each row sums to 1."""
-        return np.exp(self.log_probs)
-
-    @property
-    def labels(self) -> list[str]:
-        """The likeliest class of each sketch."""
-        return [self.classes[column] for column in self.log_probs.argmax(axis=1)]
-
-    def top_k(self, k: int = 5) -> list[list[tuple[str, float]]]:
-        """Return for each sketch the k likeliest classes with their probabilities, likeliest first.
-
-        Equally likely classes stand in the order of `classes`; k beyond their number gives all.
-
-        Raises:
-            ValueError: if k is below 1.
-        """
-        if k < 1:
-            raise ValueError(f"expected k >= 1, found {k}")
-        columns: npt.NDArray[np.intp] = np.argsort(-self.log_probs, axis=1, kind="stable")[:, :k]
-        chosen = np.take_along_axis(self.probabilities, columns, axis=1)
-        return [
-            [(self.classes[column], float(probability)) for column, probability in zip(*row, strict=True)]
-            for row in zip(columns, chosen, strict=True)
-        ]
-
-
 class Classifier:
     """Classify sketches with an exported model.
+
+    Several threads may share one. A pickled copy opens the same file again where it is unpickled, and refuses another
+    one. It does not survive a fork, because ONNX Runtime's threads do not: open one in each process. `close`, or the
+    end of a `with` block, gives the memory back.
 
     Args:
         model: path of an `.onnx` file that sketch-export wrote; the installation's own when None.
@@ -116,69 +77,111 @@ class Classifier:
         if threads is not None and threads < 1:
             raise ValueError(f"expected threads >= 1, found {threads}")
         self._model = default_model() if model is None else model
-        self._session = Session(self._model, provider)
+        self._session: Session | None = Session(self._model, provider)
+        self._metadata, self._provider = self._session.metadata, self._session.provider
+        self._cuda_missing = self._session.cuda_missing
         self._shared: Session | None = None
         self._single_calls = 0
         self._opening = threading.Lock()
+        self._process = os.getpid()
+        # An own path is kept whole, so that it is found from another folder; None is each installation's own model.
+        path = None if model is None else Path(model).absolute()
+        self._arguments = {"model": path, "provider": provider, "batch_size": batch_size, "threads": threads}
         self._batch_size = batch_size
         self._workers = threads or (usable_cores() if self.provider == CPU else 1)
 
     @property
     def metadata(self) -> ModelMetadata:
         """What the model file says of itself: labels, sequence length, preprocessing and so on."""
-        return self._session.metadata
+        return self._metadata
 
     @property
     def provider(self) -> str:
         """The execution provider that really runs, for example "CPUExecutionProvider"."""
-        return self._session.provider
+        return self._provider
 
     @property
     def cuda_missing(self) -> str:
         """Why provider="auto" did not take CUDA; empty otherwise."""
-        return self._session.cuda_missing
+        return self._cuda_missing
 
-    def predict(self, strokes: npt.ArrayLike | Sequence[npt.ArrayLike]) -> Predictions:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the model's memory back; later calls of `predict` fail. Closing twice does nothing."""
+        with self._opening:
+            self._session = self._shared = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"arguments": self._arguments, "content_sha256": self._open_session().content_sha256}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state["arguments"])  # type: ignore[misc]  # as when it was made
+        if self._open_session().content_sha256 != state["content_sha256"]:
+            raise ModelFileError(f"{self._model}: expected the pickled classifier's model, found another one")
+
+    def _open_session(self) -> Session:
+        """Return the session.
+
+        Raises:
+            ClassifierStateError: if the classifier was closed, or a fork copied it.
+        """
+        if self._process != os.getpid():
+            raise ClassifierStateError(
+                f"this classifier was opened in process {self._process} and copied by a fork into {os.getpid()}, where "
+                "ONNX Runtime does not work; open one in each process, or start processes by multiprocessing's spawn"
+            )
+        if self._session is None:
+            raise ClassifierStateError("this classifier was closed; open another one")
+        return self._session
+
+    def predict(self, strokes: npt.ArrayLike | Sequence[npt.ArrayLike] | Iterator[npt.ArrayLike]) -> Predictions:
         """Classify one sketch or many.
 
         Args:
             strokes: rows of (dx, dy, pen), any float or integer dtype: one sketch (T, 3), an array of sketches
-                (N, T, 3), or a list of N sketches (T, 3) of mixed lengths. Shorter sketches are zero-padded;
-                longer ones are cut with a TruncationWarning.
+                (N, T, 3), or a list or iterator of N sketches (T, 3) of mixed lengths. Shorter sketches are
+                zero-padded; longer ones are cut with a TruncationWarning.
 
         Returns:
             predictions for the N sketches in order (N = 1 for one sketch; N may be 0).
 
         Raises:
             InputError: if the strokes have another shape or dtype, or values that are not finite.
+            ClassifierStateError: if the classifier was closed, or a fork copied it.
         """
-        sketches = _as_sketches(strokes)
-        session = self._session_for_one() if len(sketches) == 1 else self._session
+        opened = self._open_session()
+        sketches = _as_sketches(list(strokes) if isinstance(strokes, Iterator) else strokes)
+        session = self._session_for_one(opened) if len(sketches) == 1 else opened
         outputs, n_cut = run_all(session, sketches, self._batch_size, self._workers)
         if n_cut:
             message = f"cut {n_cut} of {len(sketches)} sketches to {self.metadata.sequence_length} points"
             warnings.warn(message, TruncationWarning, stacklevel=2)
         return Predictions(outputs["log_probs"], outputs["logits"], self.metadata.labels)
 
-    def _session_for_one(self) -> Session:
+    def _session_for_one(self, opened: Session) -> Session:
         """Return the session whose two threads share a sketch, where that is worth it and not for a first call alone.
 
         In int8 a step is too short to share.
         """
         if self._workers < 2 or self.provider != CPU or self.metadata.precision != "fp32":
-            return self._session
+            return opened
         with self._opening:
             self._single_calls += 1
-            if self._single_calls > 1 and self._shared is None:
-                self._shared = self._open_shared()
-            return self._shared or self._session
+            if self._single_calls > 1 and self._shared is None and self._session:
+                self._shared = self._open_shared(opened)
+            return self._shared or opened
 
-    def _open_shared(self) -> Session:
+    def _open_shared(self, opened: Session) -> Session:
         try:
             shared = Session(self._model, "cpu", threads=2)
         except ModelFileError:  # the file is gone: what is open still works
-            return self._session
-        return shared if shared.content_sha256 == self._session.content_sha256 else self._session  # or was replaced
+            return opened
+        return shared if shared.content_sha256 == opened.content_sha256 else opened  # or was replaced
 
 
 def _as_sketches(strokes: object) -> list[FloatArray]:

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .classifier import Predictions
 from .errors import DependencyError, InputError, ModelFileError
 from .model_file import OUTPUTS
 from .parity import ParityReport, compare_outputs
+from .predictions import Predictions
 from .strokes import FloatArray
 
 

@@ -4,6 +4,7 @@
     ├── InputError      (ValueError)     2       strokes, labels or a stroke file that cannot be used
     ├── ModelFileError  (ValueError)     2       a model file or checkpoint that cannot be used
     ├── OutputError     (OSError)        2       a result that cannot be written
+    ├── ClassifierStateError (RuntimeError) 1    a classifier that was closed, or copied by a fork
     ├── DependencyError (ImportError)    1       a package that the asked-for work needs is not installed
     ├── ProviderError   (RuntimeError)   1       the asked-for execution provider did not start
     └── ParityError     (AssertionError) 1       outputs or shapes differ from eager PyTorch
@@ -35,6 +36,10 @@ class OutputError(SketchError, OSError):
     """A result that cannot be written."""
 
     exit_code = 2
+
+
+class ClassifierStateError(SketchError, RuntimeError):
+    """A classifier that was closed, or copied into another process by a fork."""
 
 
 class DependencyError(SketchError, ImportError):

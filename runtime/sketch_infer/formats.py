@@ -8,7 +8,7 @@ from typing import Protocol, TextIO, TypedDict
 
 import numpy as np
 
-from .classifier import Predictions
+from .predictions import Predictions
 from .readers import Sketch
 
 
