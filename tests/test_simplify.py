@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sketch_infer.errors import InputError
+from sketch_infer import Classifier, InputError, drawing_to_sketch
 from sketch_infer.simplify import simplify_drawing
 
 PAIRS = Path(__file__).parents[2] / "shared" / "quickdraw" / "raw_simplified_pairs.ndjson.gz"
@@ -54,3 +54,25 @@ def test_agrees_with_googles_own() -> None:
         pairs = [json.loads(line) for line in islice(file, 300)]
     equal = [simplify_drawing(p["raw"]) == [stroke[:2] for stroke in p["simplified"]] for p in pairs]
     assert np.mean(equal) > 0.9  # the rest differs where a point stands at epsilon, to rounding
+
+
+@pytest.mark.skipif(not PAIRS.exists(), reason="needs the raw/simplified pairs of the shared Quick, Draw! data")
+def test_raw_points_get_the_label_of_googles_own(default_onnx: Path) -> None:
+    with gzip.open(PAIRS, "rt") as file:
+        pairs = [json.loads(line) for line in islice(file, 500)]
+    classifier = Classifier(default_onnx, "cpu")
+    ours = [classifier.predict_drawing(pair["raw"]).labels[0] for pair in pairs]
+    theirs = classifier.predict([drawing_to_sketch(pair["simplified"]) for pair in pairs]).labels
+    assert np.mean([one == other for one, other in zip(ours, theirs, strict=True)]) > 0.98
+
+
+def test_the_unit_of_raw_points_does_not_matter(tiny_onnx: Path) -> None:
+    classifier = Classifier(tiny_onnx, "cpu")
+    angles = np.linspace(0, 5, 400)
+    spiral = np.array([angles * np.cos(angles), angles * np.sin(angles), angles])
+    in_pixels, in_metres = ([(spiral * unit + 7).tolist()] for unit in (400.0, 0.01))
+    expected = classifier.predict_drawing(in_pixels)
+    np.testing.assert_array_equal(classifier.predict_drawing(in_metres).logits, expected.logits)
+    assert len(expected) == 1
+    with pytest.raises(InputError, match="expected a drawing of at least 2 points"):
+        classifier.predict_drawing([[[1], [2]]])

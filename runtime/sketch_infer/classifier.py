@@ -16,7 +16,7 @@ from .model_file import ModelMetadata, Precision
 from .predictions import Predictions
 from .providers import CPU, ProviderChoice
 from .session import Session
-from .strokes import INPUT_SIZE, FloatArray, as_strokes
+from .strokes import INPUT_SIZE, FloatArray, as_strokes, drawing_to_sketch
 
 _DEFAULT_MODELS = {"fp32": "default.onnx", "int8": "default_int8.onnx"}
 """Files inside this package; `make export` writes them and the wheel carries them."""
@@ -162,6 +162,27 @@ class Classifier:
             message = f"cut {n_cut} of {len(sketches)} sketches to {self.metadata.sequence_length} points"
             warnings.warn(message, TruncationWarning, stacklevel=2)
         return Predictions(outputs["log_probs"], outputs["logits"], self.metadata.labels)
+
+    def predict_drawing(self, drawing: Sequence[Any]) -> Predictions:
+        """Classify what a pen drew, as it was sampled.
+
+        The points are brought to the network's convention by the recipe of its training data: see `simplify_drawing`.
+        For a drawing in Quick, Draw!'s simplified form, call ``predict(drawing_to_sketch(drawing))``.
+
+        Args:
+            drawing: list of strokes, each ``[[x...], [y...]]`` or ``[[x...], [y...], [t...]]``, x to the right and y
+                down, in any unit; times are not read.
+
+        Returns:
+            predictions for the one drawing.
+
+        Raises:
+            InputError: if the drawing is not built as above, is not finite, or has fewer than two points.
+            ClassifierStateError: if the classifier was closed, or a fork copied it.
+        """
+        from .simplify import simplify_drawing  # late, as few need it
+
+        return self.predict(drawing_to_sketch(simplify_drawing(drawing)))
 
     def _session_for_one(self, opened: Session) -> Session:
         """Return the session whose two threads share a sketch, where that is worth it and not for a first call alone.
