@@ -35,7 +35,7 @@ train: setup ## Train the default network again on the folders of QUICKDRAW=DIR 
 		--provenance "Google Quick, Draw! Dataset, CC BY 4.0" --output models/sketch_rnn.safetensors
 
 test: $(MODELS) ## Run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 bench: $(MODELS) $(BENCH_INSTALLED) ## Measure sketch-infer beside its peers (about 12 minutes); BENCH=--quick to try it
 	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
