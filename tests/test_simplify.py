@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from sketch_infer import Classifier, InputError, drawing_to_sketch
-from sketch_infer.simplify import simplify_drawing
+from sketch_infer.pen_lines import PenLines
+from sketch_infer.simplify import simplify, simplify_drawing
+from sketch_infer.strokes import drawings_to_sketches
 
 PAIRS = Path(__file__).parents[2] / "shared" / "quickdraw" / "raw_simplified_pairs.ndjson.gz"
 
@@ -76,3 +78,55 @@ def test_the_unit_of_raw_points_does_not_matter(tiny_onnx: Path) -> None:
     assert len(expected) == 1
     with pytest.raises(InputError, match="expected a drawing of at least 2 points"):
         classifier.predict_drawing([[[1], [2]]])
+
+
+def drawn(seed: int, n: int) -> list[list[list[list[float]]]]:
+    """Drawings of every kind: dots, closed and straight lines, sampled finely and coarsely."""
+    random = np.random.default_rng(seed)
+    drawings = []
+    for _ in range(n):
+        strokes = [
+            np.cumsum(random.normal(0, random.choice([0.1, 1, 30]), (2, random.integers(1, 40))), axis=1).round(
+                int(random.integers(0, 4))
+            )
+            for _ in range(random.integers(1, 5))
+        ]
+        strokes.append(np.array([[0.0, 9, 9, 0, 0], [0, 0, 9, 9, 0]]))
+        strokes.append(np.array([[3.0, 3], [4, 4]]))
+        drawings.append([stroke.tolist() for stroke in strokes])
+    return drawings
+
+
+def test_a_block_is_simplified_as_each_drawing_alone() -> None:
+    drawings = drawn(seed=1, n=150)
+    together = simplify(PenLines.of(drawings)).to_drawings()
+    assert together == [simplify_drawing(drawing) for drawing in drawings]
+    sketches = drawings_to_sketches(PenLines.of(drawings))
+    for sketch, drawing in zip(sketches, drawings, strict=True):
+        np.testing.assert_array_equal(sketch, drawing_to_sketch(drawing))
+
+
+def test_every_left_out_point_stands_within_epsilon() -> None:
+    for drawing in drawn(seed=2, n=60):
+        points = np.concatenate([np.column_stack(stroke) for stroke in drawing])
+        low, extent = points.min(axis=0), np.ptp(points, axis=0).max()
+        for stroke, kept in zip(drawing, simplify_drawing(drawing), strict=True):
+            scaled = (np.column_stack(stroke) - low) * (255 / extent)
+            corners = np.column_stack(kept).astype(float)
+            for point in scaled:
+                # Steps of 1 cut a corner by half a step, rounding to whole units moves it by half a diagonal.
+                assert distance_to_line(point, corners) <= 2 + 0.5 + np.sqrt(0.5)
+
+
+def distance_to_line(point: np.ndarray, corners: np.ndarray) -> float:
+    start, step = corners[:-1], np.diff(corners, axis=0)
+    squared = (step**2).sum(axis=1)
+    share = ((point - start) * step).sum(axis=1) / np.where(squared > 0, squared, 1)
+    nearest = start + np.clip(share, 0, 1)[:, None] * step
+    return float(np.hypot(*(point - nearest).T).min())
+
+
+def test_too_many_points_are_refused() -> None:
+    line = [list(range(50_001)), [0, 1] * 25_000 + [0]]
+    with pytest.raises(InputError, match="expected a drawing of at most 50000 points, found 50001; thin it out"):
+        simplify_drawing([line])

@@ -6,12 +6,13 @@ one length, float32 (N, sequence_length, 3), padded with zero rows.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+from .pen_lines import PenLines
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -41,41 +42,29 @@ def drawing_to_sketch(drawing: object) -> FloatArray:
         InputError: if the drawing is not built as above, has a value that is not a finite number, or has
             fewer than two points.
     """
-    if not isinstance(drawing, list | tuple):
-        raise InputError(f"expected a drawing as a list of strokes [[x...], [y...]], found {_kind(drawing)}")
-    lines = [_stroke_points(stroke, number) for number, stroke in enumerate(drawing)]
-    points = np.concatenate(lines) if lines else np.empty((0, 2))
-    if len(points) < 2:
-        raise InputError(f"expected a drawing of at least 2 points, found {len(points)}")
-    if not np.isfinite(points).all():
-        raise InputError("expected finite coordinates, found NaN or infinity")
-    pen = np.zeros(len(points))
-    pen[np.cumsum([len(line) for line in lines]) - 1] = 1.0
-    low = points.min(axis=0)
+    (sketch,) = drawings_to_sketches(PenLines.of([drawing]))
+    return sketch
+
+
+def drawings_to_sketches(drawings: PenLines) -> list[FloatArray]:
+    """Bring drawings to stroke-3 as `drawing_to_sketch` does one.
+
+    Returns:
+        a float32 (T, 3) each; they share their memory.
+    """
+    low, high = drawings.bounds()
     # Halved, because the extent of coordinates near the float64 limit would overflow.
-    extent = points.max(axis=0) / 2 - low / 2
+    low, extent = low / 2, high / 2 - low / 2
     extent[extent == 0] = 0.5
-    scaled = (points / 2 - low / 2) / extent
-    return np.column_stack([np.diff(scaled, axis=0), pen[1:]]).astype(np.float32)
-
-
-def _stroke_points(stroke: Any, number: int) -> npt.NDArray[np.float64]:
-    """Return one stroke's points as float64 (P, 2)."""
-    if not isinstance(stroke, list | tuple) or len(stroke) < 2:
-        raise InputError(f"expected stroke {number} as [[x...], [y...]], found {_kind(stroke)}")
-    try:
-        x, y = (np.asarray(axis) for axis in stroke[:2])
-    except ValueError as error:  # lists of lists of unequal length
-        raise InputError(f"expected the x and y of stroke {number} as flat lists of numbers") from error
-    if x.ndim != 1 or y.ndim != 1 or (x.size and x.dtype.kind not in "fiu") or (y.size and y.dtype.kind not in "fiu"):
-        raise InputError(f"expected the x and y of stroke {number} as flat lists of numbers")
-    if len(x) != len(y):
-        raise InputError(f"expected as many x as y in stroke {number}, found {len(x)} x and {len(y)} y")
-    return np.column_stack([x, y]).astype(np.float64)
-
-
-def _kind(value: object) -> str:
-    return f"a list of length {len(value)}" if isinstance(value, list) else f"a value of type {type(value).__name__}"
+    of_point = drawings.drawing_of_point()
+    scaled = (drawings.points / 2 - low[of_point]) / extent[of_point]
+    rows = np.empty((len(scaled), INPUT_SIZE), np.float32)
+    rows[1:, :2] = np.diff(scaled, axis=0)
+    rows[:, 2] = 0.0
+    rows[drawings.line_starts[1:] - 1, 2] = 1.0
+    starts = drawings.drawing_starts.tolist()
+    # The first point of each drawing has none before it.
+    return [rows[first + 1 : end] for first, end in pairwise(starts)]
 
 
 def as_strokes(values: object, first_row: int = 0) -> FloatArray:
