@@ -9,13 +9,13 @@ import pytest
 from conftest import SAMPLES
 
 from sketch_infer import InputError, drawing_to_sketch, read_sketches
-from sketch_infer.readers import Sketch
+from sketch_infer.readers import InputFormat, Sketch
 
 DRAWING = [[[0, 10, 20], [0, 5, 0]], [[3, 4], [5, 6]]]
 
 
-def read(path: Path) -> list[Sketch]:
-    return list(read_sketches(str(path)))
+def read(path: Path, input_format: InputFormat = "auto") -> list[Sketch]:
+    return list(read_sketches(str(path), input_format))
 
 
 def write_lines(path: Path, *lines: object) -> Path:
@@ -34,14 +34,14 @@ def save(path: Path, array: np.ndarray) -> Path:
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
 def test_one_sketch_from_npy(tmp_path: Path, dtype: str) -> None:
     path = save(tmp_path / "one.npy", np.arange(12).reshape(4, 3).astype(dtype))
-    (sketch,) = read(path)
+    (sketch,) = read(path, "network")
     assert (sketch.source, sketch.index) == (str(path), 0)
     np.testing.assert_array_equal(sketch.strokes, np.arange(12, dtype=np.float32).reshape(4, 3))
 
 
 def test_many_sketches_from_npy_in_order_across_blocks(tmp_path: Path) -> None:
     array = np.arange(2500 * 2 * 3).reshape(2500, 2, 3)
-    sketches = read(save(tmp_path / "many.npy", array))
+    sketches = read(save(tmp_path / "many.npy", array), "network")
     assert [sketch.index for sketch in sketches] == list(range(2500))
     np.testing.assert_array_equal([sketch.strokes for sketch in sketches], array)
 
@@ -94,7 +94,7 @@ def test_missing_folder_and_kind(tmp_path: Path) -> None:
     refused(tmp_path / "none.npy", "no such file")
     refused(tmp_path, "found a folder")
     (tmp_path / "strokes.txt").touch()
-    refused(tmp_path / "strokes.txt", r"expected a \.npy, \.ndjson or \.ndjson\.gz file")
+    refused(tmp_path / "strokes.txt", r"expected a \.npy, \.npz, \.ndjson, \.ndjson\.gz or \.bin file")
 
 
 def npy_bytes(array: np.ndarray) -> bytes:

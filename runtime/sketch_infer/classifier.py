@@ -3,7 +3,8 @@
 import os
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,10 +17,13 @@ from .model_file import ModelMetadata, Precision
 from .predictions import Predictions
 from .providers import CPU, ProviderChoice
 from .session import Session
-from .strokes import INPUT_SIZE, FloatArray, as_strokes, drawing_to_sketch
+from .strokes import INPUT_SIZE, FloatArray, as_strokes, drawings_to_sketches
 
 _DEFAULT_MODELS = {"fp32": "default.onnx", "int8": "default_int8.onnx"}
 """Files inside this package; `make export` writes them and the wheel carries them."""
+
+
+_DRAWINGS_AT_ONCE = 512
 
 
 class TruncationWarning(UserWarning):
@@ -105,6 +109,12 @@ class Classifier:
         """Why provider="auto" did not take CUDA; empty otherwise."""
         return self._cuda_missing
 
+    @property
+    def content_sha256(self) -> str:
+        """Hash of the model file, which tells it from another one under the same path."""
+        digest: str = self._open_session().content_sha256
+        return digest
+
     def __enter__(self) -> Self:
         return self
 
@@ -180,9 +190,32 @@ class Classifier:
             InputError: if the drawing is not built as above, is not finite, or has fewer than two points.
             ClassifierStateError: if the classifier was closed, or a fork copied it.
         """
-        from .simplify import simplify_drawing  # late, as few need it
+        return self.predict_drawings([drawing])
 
-        return self.predict(drawing_to_sketch(simplify_drawing(drawing)))
+    def predict_drawings(self, drawings: Iterable[Sequence[Any]]) -> Predictions:
+        """Classify drawings as `predict_drawing` does one.
+
+        Args:
+            drawings: any number, from an iterator too.
+
+        Raises:
+            InputError: if one of them cannot be used; it says which.
+        """
+        from .pen_lines import PenLines
+        from .simplify import simplify  # late, as few need it
+
+        sketches: list[FloatArray] = []
+        remaining = iter(drawings)
+        while block := list(islice(remaining, _DRAWINGS_AT_ONCE)):
+            try:
+                sketches += drawings_to_sketches(simplify(PenLines.of(block)))
+            except InputError:
+                for number, drawing in enumerate(block, start=len(sketches)):
+                    try:
+                        simplify(PenLines.of([drawing]))
+                    except InputError as error:
+                        raise InputError(f"drawing {number}: {error}" if number else str(error)) from error
+        return self.predict(sketches)
 
     def _session_for_one(self, opened: Session) -> Session:
         """Return the session whose two threads share a sketch, where that is worth it and not for a first call alone.

@@ -5,6 +5,7 @@
     ├── ModelFileError  (ValueError)     2       a model file or checkpoint that cannot be used
     ├── OutputError     (OSError)        2       a result that cannot be written
     ├── ClassifierStateError (RuntimeError) 1    a classifier that was closed, or copied by a fork
+    ├── SkippedError    (RuntimeError)   1       sketches that could not be used were left out, as asked for
     ├── DependencyError (ImportError)    1       a package that the asked-for work needs is not installed
     ├── ProviderError   (RuntimeError)   1       the asked-for execution provider did not start
     └── ParityError     (AssertionError) 1       outputs or shapes differ from eager PyTorch
@@ -40,6 +41,10 @@ class OutputError(SketchError, OSError):
 
 class ClassifierStateError(SketchError, RuntimeError):
     """A classifier that was closed, or copied into another process by a fork."""
+
+
+class SkippedError(SketchError, RuntimeError):
+    """Sketches that could not be used were left out, as asked for."""
 
 
 class DependencyError(SketchError, ImportError):

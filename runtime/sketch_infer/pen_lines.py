@@ -46,6 +46,29 @@ class PenLines:
         starts = self.line_starts[lines[0] : lines[-1] + 1]
         return type(self)(self.points[starts[0] : starts[-1]], starts - starts[0], lines - lines[0])
 
+    def each(self) -> list[Self]:
+        """Return the drawings one by one."""
+        return [self[number : number + 1] for number in range(len(self))]
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> Self:
+        """Return the drawings of a mask (N,), which may be none."""
+        of_line = np.repeat(chosen, np.diff(self.drawing_lines))
+        of_point = np.repeat(of_line, np.diff(self.line_starts))
+        line_lengths = np.diff(self.line_starts)[of_line]
+        return type(self)(
+            self.points[of_point],
+            np.concatenate([[0], np.cumsum(line_lengths)]),
+            np.concatenate([[0], np.cumsum(np.diff(self.drawing_lines)[chosen])]),
+        )
+
+    def aspects(self) -> npt.NDArray[np.float64]:
+        """Return each drawing's width / height, (N,); 1 where it has no width or height, or they are too large."""
+        low, high = self.bounds()
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            width, height = (high - low).T
+            aspects = width / height
+        return np.where((width > 0) & np.isfinite(aspects) & (aspects > 0), aspects, 1.0)
+
     def bounds(self) -> tuple[Points, Points]:
         """Return each drawing's smallest and largest x and y, two float64 (N, 2)."""
         starts = self.drawing_starts[:-1]

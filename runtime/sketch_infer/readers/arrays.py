@@ -1,0 +1,199 @@
+"""Stroke arrays: `.npy`, and `.npz` without pickles, read in blocks of rows."""
+
+import math
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ..strokes import INPUT_SIZE, FloatArray, as_strokes
+from .deltas import stroke_3_to_sketches, stroke_5_to_stroke_3
+from .sketch import InputFormat, Reading, Sketch
+
+STROKE_5 = 5
+"""Values in a row of stroke-5: dx, dy, and one of pen down, pen up after this point, end."""
+
+MOST_POINTS = 1_000_000
+"""Points of a sketch in an array, padding included."""
+
+_BLOCK_BYTES = 2**22
+_BEYOND_NETWORK = 1.01
+"""Differences of min-max scaled coordinates lie within -1 and 1, to rounding."""
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What an array says of itself: dtype, shape as (N, T, columns), and whether it is one sketch, (T, columns)."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, int, int]
+    fortran: bool
+    one: bool
+
+    @property
+    def row_bytes(self) -> int:
+        return self.shape[1] * self.shape[2] * self.dtype.itemsize
+
+    @property
+    def at_once(self) -> int:
+        """Rows of a block."""
+        return max(1, _BLOCK_BYTES // max(1, self.row_bytes))
+
+
+def read_npy(source: str, input_format: InputFormat, reading: Reading) -> Iterator[Sketch]:
+    """Read one array's sketches."""
+    try:
+        with Path(source).open("rb") as file:
+            header = _read_header(source, file, os.fstat(file.fileno()).st_size)
+            blocks = _mapped(Path(source), file.tell(), header) if header.fortran else _blocks(source, file, header)
+            reading.advance(file.tell())
+            for row, block in blocks:
+                input_format = _decide(source, header, block, input_format, reading)
+                yield from _sketches(source, source, header, row, block, input_format, reading)
+                reading.advance(block.nbytes)
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read: {error.strerror or error}") from error
+
+
+def read_npz(source: str, input_format: InputFormat, reading: Reading) -> Iterator[Sketch]:
+    """Read the sketches of all arrays, one array after the other; a sketch's index counts on."""
+    first = 0
+    try:
+        with zipfile.ZipFile(source) as archive:
+            for member in archive.infolist():
+                name = f"{source}: {member.filename.removesuffix('.npy')}"
+                with archive.open(member) as file:
+                    header = _read_header(name, file, member.file_size, strewn=False)
+                    format_ = input_format
+                    for row, block in _blocks(name, file, header):
+                        format_ = _decide(name, header, block, format_, reading)
+                        for sketch in _sketches(source, name, header, row, block, format_, reading):
+                            yield Sketch(source, first + sketch.index, sketch.strokes, None, sketch.aspect)
+                first += header.shape[0]
+                reading.advance(member.compress_size)
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read: {error.strerror or error}") from error
+    # What a damaged archive raises besides BadZipFile, an unknown compression and a password among it.
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, LookupError) as error:
+        raise InputError(f"{source}: not a whole .npz file ({error}); write it again") from error
+
+
+def _read_header(name: str, file: Any, size: int, strewn: bool = True) -> _Header:
+    """Read what stands before the numbers, and check that they are strokes and all there.
+
+    Not np.load, which would also unpickle, and no memory map, which ends the process when the file shrinks meanwhile.
+    """
+    try:
+        version = np.lib.format.read_magic(file)
+        readers: dict[tuple[int, int], Callable[[Any], Any]] = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }
+        shape, fortran, dtype = readers[version](file)
+        n_values = math.prod(np.array(shape, np.uint64).tolist())  # raises for what is no length
+    except Exception as error:  # a damaged header is parsed as Python and raises whatever it triggers
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{name}: not a whole .npy array ({reason}); write it again") from error
+    if dtype.hasobject:
+        raise InputError(
+            f"{name}: expected a float or integer array, found Python objects (pickled); docs/input.md says how to "
+            "convert them"
+        )
+    if dtype.kind not in "fiu":
+        raise InputError(f"{name}: expected strokes of a float or integer dtype, found {dtype}")
+    if fortran and not strewn:
+        raise InputError(f"{name}: expected an array in C order; save np.ascontiguousarray of it")
+    if len(shape) not in (2, 3) or shape[-1] not in (INPUT_SIZE, STROKE_5):
+        raise InputError(
+            f"{name}: expected strokes as (T, 3), (N, T, 3) or the same with 5 columns, found shape {shape}"
+        )
+    n, points, columns = shape if len(shape) == 3 else (1, *shape)
+    if points > MOST_POINTS or (n > 1 and not points):
+        raise InputError(f"{name}: expected sketches of 1 to {MOST_POINTS} points, found shape {shape}")
+    header = _Header(dtype, (n, points, columns), fortran, len(shape) == 2)
+    if size - file.tell() < n_values * dtype.itemsize:
+        raise InputError(f"{name}: not a whole .npy array (its {size} bytes are too few for {shape}); write it again")
+    return header
+
+
+def _blocks(name: str, file: Any, header: _Header) -> Iterator[tuple[int, Array]]:
+    """Read an array in C order: the number of a block's first row, and the block (n, T, columns)."""
+    n, *sketch_shape = header.shape
+    for start in range(0, n, header.at_once):
+        rows = min(header.at_once, n - start)
+        content = file.read(rows * header.row_bytes)
+        if len(content) < rows * header.row_bytes:
+            raise InputError(f"{name}: not a whole .npy array (cut off at row {start} or later); write it again")
+        yield start, np.frombuffer(content, header.dtype).reshape(rows, *sketch_shape)
+
+
+def _mapped(path: Path, offset: int, header: _Header) -> Iterator[tuple[int, Array]]:
+    """Read an array in Fortran order, whose rows are strewn over the file; each block has a map of its own."""
+    n, *sketch_shape = header.shape
+    for start in range(0, n, header.at_once):
+        shape = tuple(sketch_shape) if header.one else header.shape
+        mapped = np.memmap(path, header.dtype, "r", offset, shape, order="F")
+        yield start, np.array(mapped[None] if header.one else mapped[start : start + header.at_once])
+
+
+def _decide(name: str, header: _Header, block: Array, input_format: InputFormat, reading: Reading) -> InputFormat:
+    """Return what an array's rows are, which its first block decides for all, and refuse columns that contradict it."""
+    columns = header.shape[2]
+    if (columns == STROKE_5) != (input_format == "stroke-5") and (input_format, columns) != ("auto", INPUT_SIZE):
+        if input_format == "auto":
+            return "stroke-5"
+        raise InputError(f"{name}: expected rows that fit --input-format {input_format}, found {columns} columns")
+    if input_format != "auto":
+        return input_format
+    # NaN and infinity are for the network's reader, which refuses them.
+    largest = np.abs(block[..., :2].astype(np.float64)).max(initial=0.0)
+    if not _BEYOND_NETWORK < largest < np.inf:
+        return "network"
+    reading.note(
+        f"{name}: differences go up to {largest:.4g}, so it is read as unscaled stroke-3 and scaled; "
+        "--input-format network takes it as it is"
+    )
+    return "stroke-3"
+
+
+def _sketches(
+    source: str, name: str, header: _Header, first: int, block: Array, input_format: InputFormat, reading: Reading
+) -> Iterator[Sketch]:
+    """Prepare a block, all at once where that works, else row by row to learn which one does not."""
+    try:
+        prepared = _prepare(block, input_format, first, header.one)
+    except InputError as error:
+        if input_format == "network" and not reading.skips:
+            reading.bad(InputError(f"{name}: {error}"))  # names all the block's bad rows
+    else:
+        for row, (strokes, aspect) in enumerate(prepared, start=first):
+            yield Sketch(source, row, strokes, None, aspect)
+        return
+    for row in range(len(block)):
+        try:
+            ((strokes, aspect),) = _prepare(block[row : row + 1], input_format, 0, one=True)
+        except InputError as error:
+            reading.bad(InputError(f"{name}: {error}" if header.one else f"{name}: row {first + row}: {error}"))
+        else:
+            yield Sketch(source, first + row, strokes, None, aspect)
+
+
+def _prepare(block: Array, input_format: InputFormat, first: int, one: bool) -> list[tuple[FloatArray, float]]:
+    """Return strokes, float32 (T, 3), and width / height of each row; messages of one sketch name points."""
+    if input_format == "network":
+        strokes = as_strokes(block[0] if one else block, first_row=first)
+        return [(sketch, 1.0) for sketch in (strokes[None] if one else strokes)]
+    if input_format == "stroke-5":
+        return stroke_3_to_sketches([stroke_5_to_stroke_3(rows) for rows in block])
+    return stroke_3_to_sketches(list(block))

@@ -1,0 +1,1 @@
+"""`make bulk`: reading beside inference, and the memory of a million sketches."""
