@@ -40,12 +40,12 @@ def test_eager_and_onnx_side_by_side(
     assert result.exit_code == 0, result.output
     lines = [line.split() for line in result.stdout.splitlines()]
     assert lines[0] == ["30", "drawings", str(checkpoint), str(tiny_onnx)]
-    assert [line[0] for line in lines[1:4]] == ["top-1", "top-5", "mean"]
+    assert [line[0] for line in lines[1:6]] == ["top-1", "top-5", "mean", "mean", "calibration"]
     assert lines[2][1:] == ["100.0000%", "100.0000%"]  # five classes
     for line in lines[1:3]:
         assert line[-1] == line[-2]
-    assert {line[0] for line in lines[5:10]} == set(TINY_LABELS)
-    assert lines[11][1:3] == ["taken", "for"]
+    assert {line[0] for line in lines[7:12]} == set(TINY_LABELS)
+    assert lines[13][1:3] == ["taken", "for"]
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
@@ -69,7 +69,7 @@ def test_bad_lines_are_counted_and_cuts_named(sketch_export: Run, checkpoint: Pa
     result = sketch_export("evaluate", checkpoint, data)
     assert result.exit_code == 0
     assert result.stdout.startswith("31 drawings")
-    assert "left out 1 bad lines: ant.ndjson:7: " in result.stderr
+    assert f"left out 1 that cannot be used: {data / 'ant.ndjson'}:7: " in result.stderr
     assert "cut 1 drawings" in result.stderr
 
 

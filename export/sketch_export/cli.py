@@ -9,6 +9,7 @@ import torch
 from sketch_infer import __version__
 from sketch_infer.console import Group, provider_option, refuse_overwriting, report_option
 from sketch_infer.errors import InputError, ParityError
+from sketch_infer.evaluation import format_evaluations
 from sketch_infer.labels import read_labels
 from sketch_infer.providers import ProviderChoice
 from sketch_infer.readers import read_sketches
@@ -17,7 +18,7 @@ from sketch_infer.strokes import FloatArray, to_batch
 from sketch_models import Checkpoint, SketchRNN, load_checkpoint
 
 from .behaviour import behaviour_tables, compare_behaviour
-from .evaluate import compare_accuracy, format_comparison, plot_confusions
+from .evaluate import compare_accuracy, plot_confusions
 from .exporter import GRAPH_CHOICES, GraphChoice, NotProvenError, export_onnx
 from .layers import compare_layers, layers_check, layers_table
 from .proof import prove
@@ -201,10 +202,9 @@ def evaluate(networks: tuple[Path, ...], data: Path, confusion: Path | None, pro
     checkpoints (run in eager PyTorch) and .onnx model files of the same classes.
     """
     comparison = compare_accuracy(networks, data, provider)
-    click.echo(format_comparison(comparison))
-    if comparison.reading.bad_lines:
-        bad = comparison.reading.bad_lines
-        click.echo(f"warning: left out {len(bad)} bad lines: {'; '.join(bad[:3])}", err=True)
+    click.echo(format_evaluations({str(path): one for path, one in comparison.evaluations.items()}))
+    if bad := comparison.bad:
+        click.echo(f"warning: left out {len(bad)} that cannot be used: {'; '.join(bad[:3])}", err=True)
     if comparison.n_cut:
         click.echo(f"warning: cut {comparison.n_cut} drawings to the network's length", err=True)
     if confusion:

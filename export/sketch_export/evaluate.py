@@ -4,14 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from sketch_infer.classifier import Classifier
-from sketch_infer.errors import ModelFileError
+from sketch_infer.errors import InputError, ModelFileError
 from sketch_infer.evaluation import Evaluation, evaluate
-from sketch_infer.parity import format_table
 from sketch_infer.providers import ProviderChoice
-from sketch_infer.strokes import drawing_to_sketch, to_batch
+from sketch_infer.readers import Reading, Sketch, expand_folders, read_sketches
+from sketch_infer.strokes import to_batch
 from sketch_models import Checkpoint, load_checkpoint, run_eager
-from sketch_models.drawings import ReadingReport, read_drawings
 from sketch_models.figures import new_figure, save_figure
 
 
@@ -21,12 +23,12 @@ class Comparison:
 
     Attributes:
         evaluations: by the network's file.
-        reading: what of the folder was left out.
+        bad: a message for each drawing that cannot be used, which names file and line.
         n_cut: drawings with more points than the networks read.
     """
 
     evaluations: Mapping[Path, Evaluation]
-    reading: ReadingReport
+    bad: Sequence[str]
     n_cut: int
 
 
@@ -35,7 +37,8 @@ def compare_accuracy(networks: Sequence[Path], folder: Path, provider: ProviderC
 
     Args:
         networks: checkpoints, run in eager PyTorch, and `.onnx` model files, all of the same classes and length.
-        folder: labelled drawings; all are read, whether the game recognized them or not.
+        folder: labelled drawings, in any form that sketch-infer reads; all are read, whether the game recognized them
+            or not. Those that cannot be used are left out.
         provider: where to run the model files.
 
     Raises:
@@ -48,17 +51,45 @@ def compare_accuracy(networks: Sequence[Path], folder: Path, provider: ProviderC
     for path, network in opened.items():
         if _traits(path, network) != (classes, sequence_length):
             raise ModelFileError(f"{path}: expected the classes and sequence length of {networks[0]}, found others")
-    drawings, reading = read_drawings(folder, classes)
-    sketches = [drawing_to_sketch(drawings.strokes(row)) for row in range(len(drawings))]
-    batch, n_cut = to_batch(sketches, sequence_length)
+    if not folder.exists():
+        raise InputError(f"{folder}: expected a folder of drawings, found nothing")
+    reading = _Collecting()
+    sketches = [sketch for file in expand_folders([str(folder)]) for sketch in read_sketches(file, reading=reading)]
+    if not sketches:
+        raise InputError(f"{folder}: expected drawings, found none that can be used")
+    labels = _labels(sketches, classes)
+    batch, n_cut = to_batch([sketch.strokes for sketch in sketches], sequence_length)
     evaluations = {}
     for path, network in opened.items():
         if isinstance(network, Classifier):
             log_probs = network.predict(batch).log_probs
         else:
             log_probs = run_eager(network.model, batch)["log_probs"]
-        evaluations[path] = evaluate(log_probs, drawings.labels, classes)
-    return Comparison(evaluations, reading, n_cut)
+        evaluations[path] = evaluate(log_probs, labels, classes)
+    return Comparison(evaluations, reading.messages, n_cut)
+
+
+class _Collecting(Reading):
+    """Goes on after what cannot be used."""
+
+    skips = True
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def bad(self, error: InputError) -> None:
+        self.messages.append(str(error))
+
+
+def _labels(sketches: Sequence[Sketch], classes: Sequence[str]) -> npt.NDArray[np.intp]:
+    position = {name: column for column, name in enumerate(classes)}
+    for sketch in sketches:
+        if sketch.true_class not in position:
+            raise InputError(
+                f"{sketch.source}: sketch {sketch.index}: expected a word among the {len(classes)} classes, found "
+                f"{sketch.true_class!r}; leave the drawing out"
+            )
+    return np.array([position[sketch.true_class] for sketch in sketches])
 
 
 def _open(path: Path, provider: ProviderChoice) -> Classifier | Checkpoint:
@@ -72,34 +103,6 @@ def _traits(path: Path, network: Classifier | Checkpoint) -> tuple[tuple[str, ..
     if network.labels is None:
         raise ModelFileError(f"{path}: expected class names, found none; use a .safetensors checkpoint with labels")
     return network.labels, network.model.config.sequence_length
-
-
-def format_comparison(comparison: Comparison) -> str:
-    """Lay out accuracy, per-class accuracy (worst of the first network first) and the commonest confusions."""
-    evaluations = list(comparison.evaluations.values())
-    first = evaluations[0]
-    figures = [
-        ["top-1", *(f"{one.top1:.4%}" for one in evaluations)],
-        ["top-5", *(f"{one.top5:.4%}" for one in evaluations)],
-        ["mean -log p", *(f"{one.loss:.4f}" for one in evaluations)],
-    ]
-    by_accuracy = sorted(first.per_class, key=lambda name: first.per_class[name])
-    per_class = [[name, *(f"{one.per_class[name]:.1%}" for one in evaluations)] for name in by_accuracy]
-    position = {name: row for row, name in enumerate(first.classes)}
-    confused = [
-        [
-            f"{pair.label} taken for {pair.taken_for}",
-            *(
-                f"{one.confusion[position[pair.label], position[pair.taken_for]]} of "
-                f"{one.confusion[position[pair.label]].sum()}"
-                for one in evaluations
-            ),
-        ]
-        for pair in first.confusions()
-    ]
-    header = [f"{len(first)} drawings", *map(str, comparison.evaluations)]
-    blank = [[""] * len(header)]
-    return format_table(header, [*figures, *blank, *per_class, *blank, *confused])
 
 
 def plot_confusions(comparison: Comparison, path: Path) -> None:
