@@ -31,9 +31,10 @@ def test_errors_are_one_line_with_exit_code_2_and_no_output(
     lines = tmp_path / "bad.ndjson"
     lines.write_text('{"drawing": [[[0, 1], [0, 1]]]}\n{}\n', encoding="utf-8")
     output = tmp_path / "out.csv"
+    (tmp_path / "empty").mkdir()
     for sources, words in {
         (tmp_path / "none.npy",): "none.npy: no such file",
-        (tmp_path,): "found a folder",
+        (tmp_path / "empty",): "files in this folder, found none",
         (strokes_file, tmp_path / "none.npy"): "none.npy: no such file",
         (bad,): "bad.npy: expected finite float32 values, found NaN, infinity or overflow in rows 0, 1, 2;",
         (lines,): "bad.ndjson:2: expected",
@@ -42,7 +43,7 @@ def test_errors_are_one_line_with_exit_code_2_and_no_output(
         assert (result.exit_code, result.stdout) == (2, "")
         assert words in one_line_error(result)
     assert not output.exists()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.ndjson", "bad.npy", "strokes.npy"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.ndjson", "bad.npy", "empty", "strokes.npy"]
 
 
 def test_an_error_in_a_later_chunk_keeps_the_old_output(sketch_infer: Run, tiny_onnx: Path, tmp_path: Path) -> None:
@@ -69,7 +70,7 @@ def test_model_errors(sketch_infer: Run, strokes_file: Path, tmp_path: Path) -> 
 def test_output_that_cannot_be_written(sketch_infer: Run, tiny_onnx: Path, strokes_file: Path, tmp_path: Path) -> None:
     for output, words in {
         tmp_path / "missing" / "out.csv": "cannot be written: No such file or directory",
-        tmp_path / "out.xyz": "expected --output to end in .json, .jsonl, .csv, .npz or .table",
+        tmp_path / "out.xyz": "expected --output to end in one of .table, .json, .jsonl, .csv, .npz, .parquet, .html",
         strokes_file: "expected --output to end in",
     }.items():
         result = sketch_infer(strokes_file, "--model", tiny_onnx, "--output", output)
@@ -146,7 +147,7 @@ def test_a_terminal_without_the_labels_letters(tmp_path: Path) -> None:
 
 def test_format_and_npz_exclude_each_other(sketch_infer: Run, strokes_file: Path, tmp_path: Path) -> None:
     result = sketch_infer(strokes_file, "--format", "csv", "--output", tmp_path / "out.npz")
-    assert (result.exit_code, "cannot go into an .npz file" in one_line_error(result)) == (2, True)
+    assert (result.exit_code, "cannot go into a .npz file" in one_line_error(result)) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -1,31 +1,54 @@
 """`sketch-infer`: classify sketches from files."""
 
-import itertools
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from . import __version__
 from .classifier import Classifier, default_model
-from .console import Command, provider_option, refuse_overwriting, report_option
+from .console import Command, note, provider_option, refuse_overwriting, report_option
 from .engine import DEFAULT_BATCH_SIZE
 from .errors import ParityError
+from .job import Job
 from .model_file import PRECISIONS, Precision
-from .output import TEXT_FORMATS, choose_format, open_writer
+from .output import TEXT_FORMATS, choose_format
+from .progress import CommandReading
 from .providers import CPU, ProviderChoice
-from .readers import STDIN, read_sketches
-from .strokes import to_batch
+from .readers import INPUT_FORMATS, STDIN, InputFormat, expand_folders
+from .resume import PartialLines, run_identity
 
 if TYPE_CHECKING:
     from .compare import EagerComparison
+    from .evaluation import Tally
 
-SKETCHES_AT_ONCE = 512
-"""Read, sorted by length and classified together: bounds the memory, and gives every worker some batches."""
+EXAMPLES = """\b
+Examples:
+  sketch-infer strokes.npy                                 # a table, or JSON lines in a pipe
+  sketch-infer drawings/ --top-k 3 --output out.csv        # all files below a folder
+  cat pen.ndjson | sketch-infer - --input-format raw --format json
+  sketch-infer big.npy --precision int8 --output out.jsonl --on-error skip --resume
+  sketch-infer big.npy --batch-size 32 --threads 2 --output out.parquet --quiet
+  sketch-infer test/ --evaluate --output gallery.html --verbose
+  sketch-infer strokes.npy --model mine.onnx --provider cuda
+  sketch-infer strokes.npy --model mine.onnx --compare-eager mine.pt
+  sketch-infer --self-check --report check.html
+  sketch-infer --version; sketch-infer --help
+"""
 
 
-@click.command(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
+def _print_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    click.echo(f"sketch-infer, version {__version__}")
+    from .environment import describe_runtime  # late, as few ask for it
+
+    click.echo(describe_runtime())
+    context.exit()
+
+
+@click.command(cls=Command, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("strokes", nargs=-1)
 @click.option("--model", type=click.Path(path_type=Path), help="Model file; by default the one `make export` wrote.")
 @click.option(
@@ -44,7 +67,31 @@ SKETCHES_AT_ONCE = 512
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="File to write instead of stdout; .npz gives log_probs, logits and labels as arrays.",
+    help="File to write instead of stdout. Its suffix names the format: besides those of --format, .npz (log_probs, "
+    "logits and labels as arrays), .parquet (needs pyarrow) and .html (a page with the drawings to look at).",
+)
+@click.option(
+    "--input-format",
+    type=click.Choice(INPUT_FORMATS),
+    default="auto",
+    show_default=True,
+    help="What the numbers in STROKES are: network, stroke-3 or stroke-5 in arrays; simplified or raw drawings.",
+)
+@click.option(
+    "--on-error",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
+    show_default=True,
+    help="At a sketch or file that cannot be used: stop, or report it, go on and end with exit code 1.",
+)
+@click.option(
+    "--resume", is_flag=True, help="Go on where an interrupted run of the same command stopped (.jsonl files)."
+)
+@click.option(
+    "--evaluate",
+    is_flag=True,
+    help="Print accuracy, per class too, and calibration instead of predictions; the true classes are the drawings' "
+    "words, else the files' names.",
 )
 @click.option(
     "--batch-size",
@@ -70,7 +117,16 @@ SKETCHES_AT_ONCE = 512
     help="Instead of classifying, prove the model on this device against eager PyTorch's recorded answers.",
 )
 @report_option
-@click.version_option(__version__)
+@click.option("-q", "--quiet", is_flag=True, help="No notes and no progress bar: results, warnings and errors alone.")
+@click.option("-v", "--verbose", is_flag=True, help="Also say which model and how many sketches, and how fast.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the versions of sketch-infer and ONNX Runtime, and where it can run.",
+)
 def main(
     strokes: tuple[str, ...],
     model: Path | None,
@@ -79,60 +135,62 @@ def main(
     top_k: int,
     format_: str | None,
     output: Path | None,
+    input_format: InputFormat,
+    on_error: Literal["stop", "skip"],
+    resume: bool,
+    evaluate: bool,
     batch_size: int,
     threads: int | None,
     compare_eager: Path | None,
     self_check: bool,
     report: Path | None,
+    quiet: bool,
+    verbose: bool,
 ) -> None:
     """Classify the sketches in STROKES.
 
-    STROKES are .npy arrays, one sketch (T, 3) or many (N, T, 3) of rows (dx, dy, pen); or Quick, Draw! drawings, one
-    JSON object a line, as .ndjson, .ndjson.gz, or - for standard input.
+    STROKES are files, or folders of files: .npy and .npz arrays, one sketch (T, 3) or many (N, T, 3) of rows
+    (dx, dy, pen); Quick, Draw! drawings, one JSON object a line, as .ndjson, .ndjson.gz, or - for standard input, or in
+    binary form, .bin.
 
-    Exit codes: 0 done; 1 CUDA did not start, eager PyTorch differs, or a self-check failed; 2 wrong usage or unusable
-    input.
+    Exit codes: 0 done; 1 CUDA did not start, eager PyTorch differs, a self-check failed, or sketches were skipped;
+    2 wrong usage or unusable input.
     """
     if model and precision:
         raise click.UsageError("--precision chooses between the models of `make export`; leave it out with --model")
+    model = model or default_model(precision or "fp32")
     if self_check:
-        _run_self_check(model or default_model(precision or "fp32"), provider, strokes, format_, report)
+        _run_self_check(model, provider, strokes, format_, report)
         return
     if report:
         raise click.UsageError("--report goes with --self-check")
     if not strokes:
         raise click.UsageError("expected STROKES, files to classify; or --self-check")
-    format_ = choose_format(format_, output)
     if strokes.count(STDIN) > 1:
         raise click.UsageError("standard input, -, can be read once")
-    model = model or default_model(precision or "fp32")
-    refuse_overwriting(output, [*strokes, model, compare_eager])
+    if evaluate and not output and format_ not in (None, "table", "json"):
+        raise click.UsageError(f"expected --format table or json with --evaluate, found {format_}")
+    predictions_format = None if evaluate and not output else choose_format(format_, output)
+    if resume and (predictions_format != "jsonl" or not output or STDIN in strokes):
+        raise click.UsageError("--resume goes with files to read and a .jsonl file to write, --output FILE.jsonl")
+    if resume and (evaluate or compare_eager):
+        raise click.UsageError("--resume goes without --evaluate and --compare-eager: they need all predictions")
+    sources = expand_folders(strokes)
+    refuse_overwriting(output, [*sources, model, compare_eager])
     comparison = _eager_comparison(compare_eager) if compare_eager else None
-    sketches = itertools.chain.from_iterable([read_sketches(source) for source in strokes])
     classifier = Classifier(model, provider, batch_size, threads)
-    # Before anything is written, so that an unusable first file leaves no output at all.
-    first = list(itertools.islice(sketches, SKETCHES_AT_ONCE))
-    sketches = itertools.chain(first, sketches)
-    _tell_about_model(classifier, provider)
-    sequence_length = classifier.metadata.sequence_length
-    n_cut = n_sketches = 0
-    with open_writer(format_, output, top_k, classifier.metadata.labels, strokes) as writer:
-        while chunk := list(itertools.islice(sketches, SKETCHES_AT_ONCE)):
-            batch, cut = to_batch([sketch.strokes for sketch in chunk], sequence_length)
-            predictions = classifier.predict(batch)
-            writer.write(chunk, predictions)
-            if comparison:
-                comparison.add(batch, predictions)
-            n_sketches += len(chunk)
-            n_cut += cut
-        if comparison:
-            parity = comparison.report()
-            _note(str(parity))
-            if not parity:  # inside the block, so that --output is not written: the answers are not to be trusted
-                raise ParityError(f"the model differs from eager PyTorch with {compare_eager}; see the report above")
-        writer.finish()
-    if n_cut:
-        _note(f"warning: cut {n_cut} of {n_sketches} sketches to the network's {sequence_length} points")
+    _tell_about_model(classifier, model, auto=provider == "auto" and not quiet, verbose=verbose)
+    reading = CommandReading(on_error == "skip", quiet)
+    tally = _tally(classifier) if evaluate else None
+    job = Job(sources, input_format, reading, classifier, comparison, tally)
+    if output and predictions_format == "jsonl":
+        identity = run_identity(sources, classifier.content_sha256, input_format, top_k)
+        job.run_resumably(PartialLines(output, identity, resume), top_k)
+    else:
+        job.run(predictions_format, output, top_k)
+    if verbose:
+        note(reading.summary)
+    job.finish(as_json=format_ == "json")
 
 
 def _run_self_check(
@@ -160,14 +218,18 @@ def _eager_comparison(checkpoint: Path) -> "EagerComparison":
     return EagerComparison(checkpoint)
 
 
-def _tell_about_model(classifier: Classifier, provider: ProviderChoice) -> None:
-    if provider == "auto":
-        reason = f"; no CUDA: {classifier.cuda_missing}" if classifier.provider == CPU else ""
-        _note(f"running on {classifier.provider}{reason}")
+def _tally(classifier: Classifier) -> "Tally":
+    from .evaluation import Tally  # late, as few ask for it
+
+    return Tally(classifier.metadata.labels)
+
+
+def _tell_about_model(classifier: Classifier, model: Path, auto: bool, verbose: bool) -> None:
+    if verbose:
+        metadata = classifier.metadata
+        note(f"model {model}: {metadata.precision}, {len(metadata.labels)} classes, {metadata.sequence_length} points")
+    if auto or verbose:
+        reason = f"; no CUDA: {classifier.cuda_missing}" if classifier.provider == CPU and auto else ""
+        note(f"running on {classifier.provider}{reason}")
     if classifier.metadata.random_weights:
-        _note("warning: this model's weights are random, it was never trained: its labels mean nothing")
-
-
-def _note(text: str) -> None:
-    """Print to stderr, so that stdout carries results alone."""
-    click.echo(text, err=True)
+        note("warning: this model's weights are random, it was never trained: its labels mean nothing")

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -23,11 +23,31 @@ class _Failure(click.ClickException):
         super().__init__(str(error))
         self.exit_code = error.exit_code  # type: ignore[misc]  # click types it as a class variable
 
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the error."""
+        click.echo(
+            f"{click.style('Error:', fg='red')} {self.format_message()}", file=file, err=file is None, color=_color()
+        )
+
+
+def _color() -> bool | None:
+    """Return False where the user wants no colours (no-color.org), else None: colours on a terminal alone."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def note(text: str) -> None:
+    """Print to stderr, so that stdout carries results alone; a word that ends in a colon at the start is coloured."""
+    kind, colon, rest = text.partition(": ")
+    if colon and kind in ("warning", "note"):
+        text = f"{click.style(kind + ':', fg='yellow' if kind == 'warning' else 'cyan')} {rest}"
+    click.echo(text, err=True, color=_color())
+
 
 class _ErrorsToExitCodes(click.Command):
     """Turns this project's errors into one line on stderr and the error's exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        ctx.color = _color()
         try:
             result = super().invoke(ctx)
             if sys.stdout:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .engine import usable_cores
-from .providers import CUDA, import_onnxruntime, quiet
+from .errors import DependencyError
+from .providers import CUDA, import_onnxruntime, missing_for_cuda, quiet
 
 _CGROUP = Path("/sys/fs/cgroup")
 _UNHEARD_OF = 9999
@@ -61,6 +62,17 @@ def _empty_model(ir_version: int, opset: int) -> bytes:
 
 def _varint(number: int) -> bytes:
     return bytes([number]) if number < 128 else bytes([number & 0x7F | 0x80, number >> 7])
+
+
+def describe_runtime() -> str:
+    """Return ONNX Runtime's version, the package that it came with, and whether CUDA can be tried, in one line."""
+    try:
+        version = import_onnxruntime().__version__
+    except DependencyError as error:
+        return str(error)
+    wheels = ", ".join(installed_wheels()) or "unknown package"
+    reason = missing_for_cuda()
+    return f"ONNX Runtime {version} ({wheels}) on CPU{f'; no CUDA: {reason}' if reason else ' and CUDA'}"
 
 
 def missing_cuda_libraries() -> list[str]:

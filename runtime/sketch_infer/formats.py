@@ -3,13 +3,14 @@
 import csv
 import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Protocol, TextIO, TypedDict
-
-import numpy as np
+from textwrap import indent
+from typing import TYPE_CHECKING, Protocol, TextIO, TypedDict
 
 from .predictions import Predictions
 from .readers import Sketch
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 
 class Candidate(TypedDict):
@@ -51,30 +52,31 @@ def to_records(sketches: Sequence[Sketch], predictions: Predictions, top_k: int)
 class JsonWriter:
     """One JSON array of records."""
 
-    def __init__(self, stream: TextIO, top_k: int) -> None:
+    def __init__(self, stream: "SupportsWrite[str]", top_k: int) -> None:
         self._stream, self._top_k = stream, top_k
-        self._records: list[Record] = []
+        self._separator = "[\n"
 
     def write(self, sketches: Sequence[Sketch], predictions: Predictions) -> None:
-        """Keep the records: an array that breaks off after an error in the input would not be JSON."""
-        self._records += to_records(sketches, predictions, self._top_k)
+        """Write the records."""
+        for record in to_records(sketches, predictions, self._top_k):
+            self._stream.write(self._separator + indent(json.dumps(record, indent=2), "  "))
+            self._separator = ",\n"
 
     def finish(self) -> None:
-        """Write the array."""
-        json.dump(self._records, self._stream, indent=2)
-        self._stream.write("\n")
+        """Close the array."""
+        self._stream.write("\n]\n" if self._separator.startswith(",") else "[]\n")
 
 
 class JsonLinesWriter:
     """One JSON record a line."""
 
-    def __init__(self, stream: TextIO, top_k: int) -> None:
+    def __init__(self, stream: "SupportsWrite[str]", top_k: int) -> None:
         self._stream, self._top_k = stream, top_k
 
     def write(self, sketches: Sequence[Sketch], predictions: Predictions) -> None:
-        """Write the records."""
-        for record in to_records(sketches, predictions, self._top_k):
-            self._stream.write(json.dumps(record) + "\n")
+        """Write the records, all at once."""
+        records = to_records(sketches, predictions, self._top_k)
+        self._stream.write("".join(json.dumps(record) + "\n" for record in records))
 
     def finish(self) -> None:
         """Nothing is left to write."""
@@ -122,26 +124,3 @@ class TableWriter:
 
     def finish(self) -> None:
         """Nothing is left to write."""
-
-
-class NpzWriter:
-    """Arrays log_probs and logits, float32 (N, classes); labels, the likeliest class, (N,); classes, (classes,)."""
-
-    def __init__(self, path: Path, classes: Sequence[str]) -> None:
-        self._path, self._classes = path, tuple(classes)
-        nothing = np.empty((0, len(classes)), np.float32)
-        self._chunks = [Predictions(nothing, nothing, self._classes)]
-
-    def write(self, sketches: Sequence[Sketch], predictions: Predictions) -> None:  # noqa: ARG002  # arrays have no sources
-        """Keep the arrays."""
-        self._chunks.append(predictions)
-
-    def finish(self) -> None:
-        """Write the arrays of all chunks."""
-        np.savez(
-            self._path,
-            log_probs=np.concatenate([chunk.log_probs for chunk in self._chunks]),
-            logits=np.concatenate([chunk.logits for chunk in self._chunks]),
-            labels=np.array([label for chunk in self._chunks for label in chunk.labels], dtype=np.str_),
-            classes=np.array(self._classes, dtype=np.str_),
-        )

@@ -1,7 +1,9 @@
 """Where results go: the format that the user means, and the writer that has it."""
 
 import io
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +13,14 @@ import click
 
 from .atomic import write_atomically
 from .errors import OutputError
-from .formats import CsvWriter, JsonLinesWriter, JsonWriter, NpzWriter, TableWriter, Writer
+from .formats import CsvWriter, JsonLinesWriter, JsonWriter, TableWriter, Writer
 
 TEXT_FORMATS = ("table", "json", "jsonl", "csv")
+FILE_FORMATS = ("npz", "parquet", "html")
+"""What only a file can hold, by its suffix."""
+
+_SPOOLED = 2**24
+"""Characters of a JSON array for standard output that are held in memory, and not in a temporary file."""
 
 
 def choose_format(format_: str | None, output: Path | None) -> str:
@@ -25,18 +32,17 @@ def choose_format(format_: str | None, output: Path | None) -> str:
     suffix = output.suffix.removeprefix(".").lower() if output else ""
     if output and str(output) == "-":
         raise click.UsageError("--output - names no file; leave it out to write to standard output")
-    if suffix == "npz":
+    if suffix in FILE_FORMATS:
         if format_:
-            raise click.UsageError(f"--format {format_} cannot go into an .npz file; leave one of the two out")
+            raise click.UsageError(f"--format {format_} cannot go into a .{suffix} file; leave one of the two out")
         return suffix
     if format_:
         return format_
     if not output:
         return "table" if sys.stdout and sys.stdout.isatty() else "jsonl"
     if suffix not in TEXT_FORMATS:
-        raise click.UsageError(
-            f"expected --output to end in .json, .jsonl, .csv, .npz or .table, found {output}; or name the --format"
-        )
+        suffixes = ", ".join(f".{known}" for known in [*TEXT_FORMATS, *FILE_FORMATS])
+        raise click.UsageError(f"expected --output to end in one of {suffixes}, found {output}; or name the --format")
     return suffix
 
 
@@ -47,7 +53,7 @@ def open_writer(
     """Open the writer of a format; a file appears when the block ends well.
 
     Args:
-        format_: one of TEXT_FORMATS, or "npz".
+        format_: one of TEXT_FORMATS or FILE_FORMATS.
         output: the file, or None for standard output.
         top_k: classes to name a sketch.
         classes: all class names, for the columns' widths and the arrays.
@@ -55,17 +61,28 @@ def open_writer(
 
     Raises:
         OutputError: if there is no standard output, or the file cannot be written.
+        DependencyError: if the format needs a package that is not installed.
     """
     if output is None:
         if sys.stdout is None:
             raise OutputError("standard output is closed; name a file with --output")
         if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that lacks a letter shows its number
             sys.stdout.reconfigure(errors="backslashreplace")
-        yield _text_writer(format_, sys.stdout, top_k, classes, sources)
+        if format_ != "json":
+            yield _text_writer(format_, sys.stdout, top_k, classes, sources)
+            return
+        # An array that breaks off after an error in the input would not be JSON.
+        with tempfile.SpooledTemporaryFile(_SPOOLED, "w+", encoding="utf-8") as spool:
+            yield JsonWriter(spool, top_k)
+            spool.seek(0)
+            shutil.copyfileobj(spool, sys.stdout)
         return
     with write_atomically(output) as temporary:
-        if format_ == "npz":
-            yield NpzWriter(temporary, classes)
+        if format_ in ("npz", "parquet"):
+            from .array_formats import NpzWriter, ParquetWriter  # late, as few need them
+
+            with NpzWriter(temporary, classes) if format_ == "npz" else ParquetWriter(temporary, top_k) as writer:
+                yield writer
         else:
             with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
                 yield _text_writer(format_, stream, top_k, classes, sources)
@@ -81,4 +98,8 @@ def _text_writer(
             return CsvWriter(stream, top_k, classes)
         case "table":
             return TableWriter(stream, top_k, classes, sources)
+        case "html":
+            from .gallery import GalleryWriter  # late, as few need it
+
+            return GalleryWriter(stream, top_k, classes)
     return JsonLinesWriter(stream, top_k)
