@@ -14,7 +14,7 @@ EXPORT := $(BIN)/sketch-export onnx \
 	$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT),--random-weights)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup export infer train test bench compat lint typecheck wheel clean
+.PHONY: help setup export infer train test bench bulk docs compat lint typecheck wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,13 @@ test: $(MODELS) ## Run the tests
 
 bench: $(MODELS) $(BENCH_INSTALLED) ## Measure sketch-infer beside its peers (about 12 minutes); BENCH=--quick to try it
 	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
+
+bulk: $(MODELS) ## Measure reading beside inference, and the memory that a million sketches take (about 10 minutes, 3 GB of disk)
+	PYTHONPATH=tests $(BIN)/python -m bulk
+
+docs: setup ## Build the library's reference from its docstrings, as pages in dist/docs
+	$(BIN)/pdoc --docformat google --output-directory dist/docs sketch_infer
+	@ls dist/docs/sketch_infer.html
 
 compat: $(MODELS) ## Self-check both models under several releases of ONNX Runtime, each in an environment of its own
 	PYTHONPATH=tests $(BIN)/python -m compat
