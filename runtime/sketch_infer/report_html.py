@@ -3,15 +3,12 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from .page_style import BASE_STYLE
 from .parity import HISTOGRAM_EDGES, ParityReport
 from .report import Report, SketchAnswer
 from .sketch_svg import sketch_svg
 
 _STYLE = """
-:root { color-scheme: light dark; --line: #d5d5d0; --soft: #f4f4f1; --good: #1a7f37; --bad: #b42318; --bar: #3b6fb6; }
-@media (prefers-color-scheme: dark) {
-  :root { --line: #3c3f44; --soft: #22252a; --good: #57c26f; --bad: #ff7b6e; --bar: #7ba7e6; }
-}
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 66rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.3rem; overflow-wrap: anywhere; } h2 { font-size: 1.05rem; margin-top: 2.2rem; }
 .verdict { padding: .8rem 1rem; border-left: .4rem solid; background: var(--soft); overflow-wrap: anywhere; }
@@ -23,7 +20,7 @@ td { white-space: nowrap; } td:last-child { white-space: normal; overflow-wrap: 
 tr.marked td { font-weight: 600; color: var(--bad); }
 .sketches { display: grid; grid-template-columns: repeat(auto-fill, minmax(24rem, 1fr)); gap: .8rem; }
 figure { display: flex; gap: .8rem; margin: 0; padding: .6rem; border: 1px solid var(--line); border-radius: .4rem; }
-figure svg { flex: none; } figcaption { font-weight: 600; } figure td { white-space: nowrap; }
+figcaption { font-weight: 600; } figure td { white-space: nowrap; }
 figure table { font-size: .85rem; }
 """
 
@@ -47,7 +44,7 @@ def to_html(report: Report) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(report.title)}</title>
-<style>{_STYLE}</style>
+<style>{BASE_STYLE}{_STYLE}</style>
 </head>
 <body>
 <h1>{escape(report.title)}</h1>

@@ -5,27 +5,30 @@ import numpy as np
 from .strokes import FloatArray
 
 
-def sketch_svg(strokes: FloatArray, size: int = 96) -> str:
+def sketch_svg(strokes: FloatArray, size: int = 96, aspect: float = 1.0) -> str:
     """Draw a sketch.
 
     Args:
         strokes: float32 (T, 3) of (dx, dy, pen); the pen starts at the first point, which the rows leave out.
-        size: width and height in pixels.
+        size: units of width and height that the picture is measured in.
+        aspect: width / height that the sketch had before its axes were scaled to one length; finite, above 0.
 
     Returns:
-        an `<svg>` element whose lines have the colour of the text around it.
+        an `<svg>` element; `page_style.BASE_STYLE` gives its lines the colour of the text around it.
     """
+    drawn = np.flatnonzero(strokes.any(axis=1))
+    strokes = strokes[: drawn[-1] + 1 if len(drawn) else 0]  # rows that pad to a length draw nothing
     points = np.concatenate([np.zeros((1, 2)), np.cumsum(strokes[:, :2], axis=0, dtype=np.float64)])
+    points[:, 0] *= aspect
     low, high = points.min(axis=0), points.max(axis=0)
     margin = 6
-    points = margin + (points - low) * (size - 2 * margin) / max(*(high - low), 1e-9)
+    free = size - 2 * margin
+    scale = free / max(*(high - low), 1e-9)
+    points = margin + (points - low) * scale + (free - (high - low) * scale) / 2  # the shorter axis in the middle
     starts = np.concatenate([[False], strokes[:, 2] > 0.5]) if len(strokes) else np.array([False])
     parts, move = [], True
     for (x, y), lifts in zip(points, starts, strict=True):
         parts.append(f"{'M' if move else 'L'}{x:.1f} {y:.1f}")
         move = bool(lifts)
     path = f'<path d="{"".join(parts)}"/>' if len(strokes) else ""
-    return (
-        f'<svg class="sketch" viewBox="0 0 {size} {size}" width="{size}" height="{size}" fill="none" '
-        f'stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round">{path}</svg>'
-    )
+    return f'<svg class="sketch" viewBox="0 0 {size} {size}" aria-hidden="true">{path}</svg>'
