@@ -197,3 +197,4 @@ def test_a_sketch_is_drawn_with_its_aspect_and_without_its_padding() -> None:
     assert 'd="M27.0 6.0L69.0 6.0L69.0 90.0L27.0 90.0L27.0 6.0"' in page
     assert 'd="M6.0 27.0L90.0 27.0L90.0 69.0L6.0 69.0L6.0 27.0"' in sketch_svg(SQUARE, aspect=2.0)
     assert sketch_svg(np.concatenate([SQUARE, np.zeros((99, 3), np.float32)])) == sketch_svg(SQUARE)
+    assert "M6.0 48.0h0" in sketch_svg(np.array([[1, 0, 1], [-1, 0, 1]], np.float32))

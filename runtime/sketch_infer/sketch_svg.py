@@ -28,7 +28,8 @@ def sketch_svg(strokes: FloatArray, size: int = 96, aspect: float = 1.0) -> str:
     starts = np.concatenate([[False], strokes[:, 2] > 0.5]) if len(strokes) else np.array([False])
     parts, move = [], True
     for (x, y), lifts in zip(points, starts, strict=True):
-        parts.append(f"{'M' if move else 'L'}{x:.1f} {y:.1f}")
+        # A stroke of one point is a dot, which takes a line to show.
+        parts.append(f"{'M' if move else 'L'}{x:.1f} {y:.1f}{'h0' if move and lifts else ''}")
         move = bool(lifts)
     path = f'<path d="{"".join(parts)}"/>' if len(strokes) else ""
     return f'<svg class="sketch" viewBox="0 0 {size} {size}" aria-hidden="true">{path}</svg>'
