@@ -1,9 +1,7 @@
 """Where results go: the format that the user means, and the writer that has it."""
 
 import io
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,6 +69,9 @@ def open_writer(
         if format_ != "json":
             yield _text_writer(format_, sys.stdout, top_k, classes, sources)
             return
+        import shutil  # late, as few need them
+        import tempfile
+
         # An array that breaks off after an error in the input would not be JSON.
         with tempfile.SpooledTemporaryFile(_SPOOLED, "w+", encoding="utf-8") as spool:
             yield JsonWriter(spool, top_k)

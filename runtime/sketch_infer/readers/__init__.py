@@ -65,13 +65,13 @@ def read_sketches(source: str, input_format: InputFormat = "auto", reading: Read
 
 
 def _open(source: str, input_format: InputFormat, reading: Reading) -> Iterator[Sketch]:
-    from . import arrays, drawings  # late, as a file needs one of the two
-
     if source == STDIN:
         if sys.stdin is None:
             raise InputError("standard input: expected drawings, found it closed")
         _check_format(source, input_format, _DRAWING_FORMATS)
-        return drawings.read_lines(source, sys.stdin.buffer, input_format, reading)
+        from .drawings import read_lines  # late, as one file needs one of the readers
+
+        return read_lines(source, sys.stdin.buffer, input_format, reading)
     path = Path(source)
     if path.is_dir():
         raise InputError(f"{source}: expected a file, found a folder; name the files in it")
@@ -80,16 +80,20 @@ def _open(source: str, input_format: InputFormat, reading: Reading) -> Iterator[
     name = path.name.lower()
     if name.endswith((".npy", ".npz")):
         _check_format(source, input_format, _ARRAY_FORMATS)
-        read = arrays.read_npy if name.endswith(".npy") else arrays.read_npz
-    elif name.endswith((".ndjson", ".ndjson.gz")):
+        from .arrays import read_npy, read_npz
+
+        return (read_npy if name.endswith(".npy") else read_npz)(source, input_format, reading)
+    if name.endswith((".ndjson", ".ndjson.gz")):
         _check_format(source, input_format, _DRAWING_FORMATS)
-        read = drawings.read_ndjson
-    elif name.endswith(".bin"):
+        from .drawings import read_ndjson
+
+        return read_ndjson(source, input_format, reading)
+    if name.endswith(".bin"):
         _check_format(source, input_format, _DRAWING_FORMATS)
-        read = drawings.read_binary
-    else:
-        raise InputError(f"{source}: expected a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file")
-    return read(source, input_format, reading)
+        from .drawings import read_binary
+
+        return read_binary(source, input_format, reading)
+    raise InputError(f"{source}: expected a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file")
 
 
 def _check_format(source: str, input_format: InputFormat, allowed: tuple[str, ...]) -> None:

@@ -2,8 +2,6 @@
 
 import math
 import os
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +64,9 @@ def read_npy(source: str, input_format: InputFormat, reading: Reading) -> Iterat
 
 def read_npz(source: str, input_format: InputFormat, reading: Reading) -> Iterator[Sketch]:
     """Read the sketches of all arrays, one array after the other; a sketch's index counts on."""
+    import zipfile  # late, as few files need them
+    import zlib
+
     first = 0
     try:
         with zipfile.ZipFile(source) as archive:
