@@ -1,0 +1,90 @@
+/** Google's simplification of Quick, Draw! drawings: `sketch_infer.simplify` again, held to it by the golden vectors. */
+
+import { type Drawing, range, type Stroke } from "./strokes";
+
+/** The larger side of a simplified drawing. */
+const SIDE = 255;
+
+/** How far, in units of SIDE, a left-out point may stand from the line that replaces it. */
+const EPSILON = 2;
+
+type Points = { x: Float64Array; y: Float64Array };
+
+/** Scale the larger side to 255, resample each stroke at a spacing of 1, and keep its corners as integers. */
+export function simplifyDrawing(drawing: Drawing): Drawing {
+  const lines = drawing.filter(([x]) => x.length > 0);
+  const [lowX, highX] = range(lines.flatMap(([x]) => x));
+  const [lowY, highY] = range(lines.flatMap(([, y]) => y));
+  const extent = Math.max(highX - lowX, highY - lowY);
+  const scale = extent ? SIDE / extent : 1;
+  return lines.map(([x, y]) => {
+    const scaled = {
+      x: Float64Array.from(x, (value) => (value - lowX) * scale),
+      y: Float64Array.from(y, (value) => (value - lowY) * scale),
+    };
+    return corners(resample(scaled));
+  });
+}
+
+/** Points 1 apart along a line, from its first point to its last. */
+function resample({ x, y }: Points): Points {
+  const last = x.length - 1;
+  const along = new Float64Array(x.length);
+  for (let i = 1; i <= last; i++) along[i] = along[i - 1]! + hypot(x[i]! - x[i - 1]!, y[i]! - y[i - 1]!);
+  const length = along[last]!;
+  // A dot is written as its point twice, as in the data set.
+  if (length === 0) return { x: Float64Array.of(x[0]!, x[last]!), y: Float64Array.of(y[0]!, y[last]!) };
+  const whole = Math.ceil(length); // steps 0, 1, 2, ... below the length, and then the end itself
+  const resampled = { x: new Float64Array(whole + 1), y: new Float64Array(whole + 1) };
+  for (let step = 0, i = 0; step < whole; step++) {
+    while (along[i + 1]! <= step) i++;
+    for (const [from, to] of [[x, resampled.x], [y, resampled.y]] as const) {
+      const slope = (from[i + 1]! - from[i]!) / (along[i + 1]! - along[i]!);
+      to[step] = slope * (step - along[i]!) + from[i]!;
+    }
+  }
+  resampled.x[whole] = x[last]!;
+  resampled.y[whole] = y[last]!;
+  return resampled;
+}
+
+/** Ramer-Douglas-Peucker. */
+function corners({ x, y }: Points): Stroke {
+  const kept = new Uint8Array(x.length);
+  kept[0] = kept[x.length - 1] = 1;
+  const spans: [number, number][] = [[0, x.length - 1]];
+  for (let span = spans.pop(); span; span = spans.pop()) {
+    const [first, last] = span;
+    const dx = x[last]! - x[first]!;
+    const dy = y[last]! - y[first]!;
+    const length = hypot(dx, dy);
+    let farthest = -1;
+    let distance = EPSILON;
+    for (let i = first + 1; i < last; i++) {
+      const toX = x[i]! - x[first]!;
+      const toY = y[i]! - y[first]!;
+      const off = length === 0 ? hypot(toX, toY) : Math.abs(toX * dy - toY * dx) / length;
+      if (off > distance) {
+        farthest = i;
+        distance = off;
+      }
+    }
+    if (farthest < 0) continue;
+    kept[farthest] = 1;
+    spans.push([first, farthest], [farthest, last]);
+  }
+  const keep = (values: Float64Array) => Array.from(values.filter((_, i) => kept[i])).map(roundHalfToEven);
+  return [keep(x), keep(y)];
+}
+
+/** Not Math.hypot: V8's sums otherwise than the C library's, and a last digit decides between equally far points. */
+function hypot(x: number, y: number): number {
+  return Math.sqrt(x * x + y * y);
+}
+
+/** As np.rint does; Math.round takes halves up. */
+function roundHalfToEven(value: number): number {
+  const down = Math.floor(value);
+  const above = value - down;
+  return above > 0.5 || (above === 0.5 && down % 2 !== 0) ? down + 1 : down;
+}
