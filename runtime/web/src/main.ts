@@ -41,6 +41,7 @@ function showNothing(message: string, finished: boolean): void {
   engine?.forget();
   if (!info || failed) return;
   byId("top").textContent = message;
+  byId("top").className = "none";
   byId("latency").textContent = "\u00a0";
   byId("hit").hidden = true;
   if (finished) byId("spoken").textContent = message;
@@ -60,13 +61,14 @@ function showPrediction({ top, simplified, points, read, prepareMs, runMs }: Pre
   });
   const { label, probability } = top[0]!;
   byId("top").textContent = label;
+  byId("top").className = "";
   byId("hit").hidden = !(label === prompted && probability > SURE);
   if (finished) byId("spoken").textContent = `${label}, ${percent(probability)}`;
   byId("latency").textContent =
     `${(prepareMs + runMs).toFixed(1)} ms: ${prepareMs.toFixed(1)} to simplify, ${runMs.toFixed(1)} in the network`;
   drawSeen(simplified);
   byId("points").textContent =
-    points > read ? `The first ${read} of ${points} steps: the rest is not read` : `${points} steps from point to point`;
+    points > read ? `The first ${read} of ${points} steps; the rest is not read` : `${points} steps from point to point`;
 }
 
 function showReady(ready: ModelInfo): void {
@@ -81,7 +83,7 @@ function showReady(ready: ModelInfo): void {
 
 function showParity(parity: Parity): void {
   const { passed, problem, sketches, batches, maxDifference, maxScaled, tolerance, top1Agreement } = parity;
-  byId("verdict").textContent = passed ? "Passed: the network that PyTorch ran" : `Failed: ${problem}`;
+  byId("verdict").textContent = passed ? "Passed: answers as PyTorch does" : `Failed: ${problem}`;
   byId("verdict").className = passed ? "passed" : "failed";
   byId<HTMLButtonElement>("again").disabled = false;
   const { precision, bytes, contentSha256, hashChecked } = info!;
@@ -90,8 +92,8 @@ function showParity(parity: Parity): void {
     "In units of the largest logit": `${maxScaled.toExponential(1)} (allowed ${tolerance.toExponential(0)})`,
     "Same label as PyTorch": `${percent(top1Agreement)} of ${sketches} probes`,
     "Batch sizes": batches.join(", "),
-    "Model file": `${megabytes(bytes)}, ${precision}, as exported`,
-    "sha256": hashChecked ? `${contentSha256.slice(0, 16)}… ok` : "not checked: needs https or localhost",
+    "Model file": `${megabytes(bytes)}, ${precision}`,
+    "Its sha256": hashChecked ? `${contentSha256.slice(0, 12)}… ok` : "not checked: needs https or localhost",
   });
   keepForOffline();
 }
@@ -102,6 +104,7 @@ function showFailure(message: string): void {
   byId("failure").hidden = false;
   byId("failure").textContent = message;
   byId("top").textContent = "Not running";
+  byId("top").className = "none";
   byId("verdict").textContent = "Not run";
 }
 

@@ -13,6 +13,7 @@ export function launch(): Promise<Browser> {
     args: [
       // A container's root has no sandbox; the others keep Chromium from calling home.
       "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+      "--host-resolver-rules=MAP insecure.test 127.0.0.1", // neither https nor localhost
       "--disable-background-networking", "--disable-component-update", "--disable-sync",
     ],
   });
@@ -20,7 +21,7 @@ export function launch(): Promise<Browser> {
 
 /** Serve dist/ on a free port. */
 export async function serve(): Promise<{ url: string; close: () => Promise<void> }> {
-  const server = await preview({ root: ROOT, logLevel: "error", preview: { port: 0, host: "localhost" } });
+  const server = await preview({ root: ROOT, logLevel: "error", preview: { port: 0, host: "localhost", allowedHosts: true } });
   return { url: server.resolvedUrls!.local[0]!, close: () => server.close() };
 }
 
