@@ -26,7 +26,8 @@ worker.addEventListener("fetch", (event) => {
 });
 
 async function fromCache(request: Request | string): Promise<Response> {
-  const response = await caches.match(request, { ignoreSearch: true });
+  // Some servers vary by Origin, which a script's request has and the one that kept it had not.
+  const response = await caches.match(request, { ignoreSearch: true, ignoreVary: true });
   if (!response) throw new Error("not kept");
   return response;
 }
