@@ -68,6 +68,7 @@ web-test: $(WEB_PAGE) $(INT8_MODEL) ## Test the page, in Chromium too (Debian's 
 	cd $(WEB) && npx tsc && npx vitest run
 
 web-bench: $(WEB_PAGE) $(INT8_MODEL) ## Measure the model files under WebAssembly, and the page
+	@mkdir -p $(WEB)/dist/bench
 	$(EXPORT) --graph plain --output $(WEB)/dist/bench/plain.onnx > /dev/null
 	cd $(WEB) && node bench/start.mjs plain=$(CURDIR)/$(WEB)/dist/bench/plain.onnx \
 		fast=$(CURDIR)/$(MODEL) int8=$(CURDIR)/$(INT8_MODEL)

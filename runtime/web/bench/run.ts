@@ -4,7 +4,8 @@
  * Arguments: NAME=FILE of the model files to compare, the first being the one the others are measured by.
  */
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { gzipSync } from "node:zlib";
 import { type Browser } from "playwright-core";
 import { createServer } from "vite";
 import { checked, draw, launch, open, ROOT, sample, serve } from "../tests/browser";
@@ -18,6 +19,7 @@ const median = (values: number[]) => [...values].sort((a, b) => a - b)[values.le
 const browser = await launch();
 console.log(`Chromium ${browser.version()}, one thread`);
 await compareModels(browser, process.argv.slice(2).map((argument) => argument.split("=") as [string, string]));
+weighPage();
 await loadPage(browser);
 await browser.close();
 
@@ -55,37 +57,51 @@ function steady({ milliseconds }: Measured, sketches: number): number[] {
 async function loadPage(browser: Browser): Promise<void> {
   const server = await serve();
   const [first, running] = [[] as number[], [] as number[]];
-  let bytes = 0;
   for (let load = 0; load < LOADS; load++) {
     const { context, page, go } = await open(browser, server.url);
-    let seen = 0;
-    page.on("requestfinished", async (request) => {
-      const { responseBodySize, responseHeadersSize } = await request.sizes();
-      seen += responseBodySize + responseHeadersSize;
-    });
-    // Drawn while the page still loads: the answer comes as soon as there can be one.
-    await page.addInitScript(() => {
-      new MutationObserver(() => {
-        if (document.querySelector("#bars .percent:not(:empty)")) Object.assign(window, { firstAnswer: window.firstAnswer ?? performance.now() });
-      }).observe(document, { subtree: true, childList: true, characterData: true });
-    });
+    await page.addInitScript(noteAnswers);
     await go();
+    // Drawn while the page still loads, so that the answer comes as soon as there can be one.
     await draw(page, [[[0, 255, 255, 0, 0], [0, 0, 255, 255, 0]]]);
-    first.push(await page.waitForFunction(() => window.firstAnswer).then((handle) => handle.jsonValue() as Promise<number>));
+    await page.waitForFunction(() => window.answers.length > 0);
+    first.push(await page.evaluate(() => window.answers[0]!.at));
     await checked(page);
     await draw(page, sample("cat"));
-    running.push(parseFloat((await page.locator("#latency").textContent())!));
-    bytes = seen;
+    await page.waitForTimeout(200);
+    running.push(...(await page.evaluate(() => window.answers.slice(1).map(({ took }) => took))));
     await context.close();
   }
   await server.close();
-  console.log(`\nfirst load: ${(bytes / 1e6).toFixed(1)} MB in all`);
-  console.log(`time to first prediction: ${(median(first) / 1e3).toFixed(1)} s (median of ${LOADS}, empty profile, loopback)`);
-  console.log(`a prediction in the page, simplifying included: ${median(running).toFixed(1)} ms`);
+  console.log(`\ntime to first prediction: ${(median(first) / 1e3).toFixed(1)} s (median of ${LOADS}, empty profile, loopback)`);
+  console.log(`a prediction while a cat is drawn, simplifying included: ${median(running).toFixed(1)} ms`);
+}
+
+/** In the page: when an answer came, and how long it took by the page's own word. */
+function noteAnswers(): void {
+  window.answers = [];
+  const note = () => {
+    const took = parseFloat(document.getElementById("latency")?.textContent ?? "");
+    if (took) window.answers.push({ at: performance.now(), took });
+  };
+  addEventListener("DOMContentLoaded", () => {
+    new MutationObserver(note).observe(document.getElementById("latency")!, { childList: true });
+  });
+}
+
+/** What a browser that opens the page for the first time has to load. */
+function weighPage(): void {
+  let [bytes, packed] = [0, 0];
+  for (const name of readdirSync(`${ROOT}/dist`, { recursive: true }) as string[]) {
+    if (name.startsWith("bench") || !statSync(`${ROOT}/dist/${name}`).isFile()) continue;
+    const content = readFileSync(`${ROOT}/dist/${name}`);
+    bytes += content.length;
+    packed += gzipSync(content).length;
+  }
+  console.log(`\nfirst load: ${(bytes / 1e6).toFixed(1)} MB, ${(packed / 1e6).toFixed(1)} MB where the server compresses with gzip`);
 }
 
 declare global {
   interface Window {
-    firstAnswer?: number;
+    answers: { at: number; took: number }[];
   }
 }

@@ -77,9 +77,17 @@ function corners({ x, y }: Points): Stroke {
   return [keep(x), keep(y)];
 }
 
-/** Not Math.hypot: V8's sums otherwise than the C library's, and a last digit decides between equally far points. */
+/**
+ * Correct to the last digit but for one in many, as the C library's is and Math.hypot is not: where two points are
+ * equally far, that digit decides. The root's error is what its square differs from the sum by, divided by its slope.
+ */
 function hypot(x: number, y: number): number {
-  return Math.sqrt(x * x + y * y);
+  const long = Math.max(Math.abs(x), Math.abs(y));
+  const short = Math.min(Math.abs(x), Math.abs(y));
+  const root = Math.sqrt(x * x + y * y);
+  if (root === 0) return 0;
+  const more = root - long; // exact, as root < 2 * long
+  return root - (more * (2 * long + more) - short * short) / (2 * root);
 }
 
 /** As np.rint does; Math.round takes halves up. */
