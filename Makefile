@@ -9,12 +9,17 @@ MODELS := $(MODEL) $(INT8_MODEL)
 # The trained weights where the repository has them; without them the pipeline still runs, on random weights.
 CHECKPOINT := $(wildcard models/sketch_rnn.safetensors)
 STROKES ?= runtime/samples/drawings.ndjson
+WEB := runtime/web
+WEB_INSTALLED := $(WEB)/node_modules/.package-lock.json
+WEB_PAGE := $(WEB)/dist/index.html
+NODE_CHECK := node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null || \
+	{ echo "the page needs Node >= 20 to be built; nothing else does"; exit 2; }
 
 EXPORT := $(BIN)/sketch-export onnx \
 	$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT),--random-weights)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup export infer train test bench bulk docs compat lint typecheck wheel clean
+.PHONY: help setup export infer train test bench bulk docs compat lint typecheck wheel web web-serve web-test web-bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,8 +66,22 @@ wheel: $(MODELS) ## Build the runtime's wheel, the model inside, into dist/
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./runtime
 	@ls dist/sketch_infer-*.whl
 
-clean: ## Remove .venv, dist, caches and the exported model
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache $(MODELS)
+web: $(WEB_PAGE) ## Build the page that classifies what one draws into runtime/web/dist (needs Node >= 20)
+
+web-serve: $(WEB_PAGE) ## Serve that page on http://localhost:8000
+	cd $(WEB) && npx vite preview --port 8000
+
+web-test: $(WEB_PAGE) $(INT8_MODEL) ## Test the page, in Chromium too (Debian's package chromium, or CHROMIUM=PATH)
+	cd $(WEB) && npx tsc && npx vitest run
+
+web-bench: $(WEB_PAGE) $(INT8_MODEL) ## Measure the model files under WebAssembly, and the page
+	@mkdir -p $(WEB)/dist/bench
+	$(EXPORT) --graph plain --output $(WEB)/dist/bench/plain.onnx > /dev/null
+	cd $(WEB) && node bench/start.mjs plain=$(CURDIR)/$(WEB)/dist/bench/plain.onnx \
+		fast=$(CURDIR)/$(MODEL) int8=$(CURDIR)/$(INT8_MODEL)
+
+clean: ## Remove .venv, dist, caches, the page and the exported model
+	rm -rf $(VENV) dist $(WEB)/dist $(WEB)/node_modules $(WEB)/screenshots .mypy_cache .pytest_cache .ruff_cache $(MODELS)
 	find runtime models export tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml runtime/pyproject.toml constraints.txt
@@ -74,7 +93,16 @@ $(BENCH_INSTALLED): $(INSTALLED)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
-SOURCES := $(wildcard runtime/sketch_infer/*.py models/sketch_models/*.py export/sketch_export/*.py \
+$(WEB_INSTALLED): $(WEB)/package.json $(WEB)/package-lock.json
+	@$(NODE_CHECK)
+	cd $(WEB) && npm ci --no-audit --no-fund --loglevel error
+	@touch $@
+
+$(WEB_PAGE): $(WEB_INSTALLED) $(MODEL) $(wildcard $(WEB)/*.html $(WEB)/*.ts $(WEB)/*.json $(WEB)/src/* $(WEB)/public/*)
+	@$(NODE_CHECK)
+	cd $(WEB) && npx vite build --logLevel warn
+
+SOURCES := $(wildcard runtime/sketch_infer/*.py runtime/sketch_infer/readers/*.py models/sketch_models/*.py export/sketch_export/*.py \
 	export/sketch_export/passes/*.py)
 
 $(MODEL): $(INSTALLED) $(CHECKPOINT) $(SOURCES)

@@ -1,0 +1,4 @@
+/** Node 20 reads no TypeScript; Vite, which is here anyway, does. */
+import { runnerImport } from "vite";
+
+await runnerImport("./bench/run.ts", { configFile: false, logLevel: "error" });

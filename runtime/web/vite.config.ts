@@ -1,0 +1,53 @@
+import { createHash } from "node:crypto";
+import { statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+import type { Plugin } from "vite";
+
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+const WASM = "./node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm";
+
+/** Tells the service worker which files there are. */
+function listFiles(): Plugin {
+  return {
+    name: "list-files",
+    generateBundle: {
+      order: "post",
+      handler(_, bundle) {
+        const names = Object.keys(bundle).filter((name) => name !== "sw.js").sort();
+        const version = createHash("sha256");
+        for (const name of names) {
+          const file = bundle[name]!;
+          version.update(name).update(file.type === "chunk" ? file.code : file.source);
+        }
+        const sw = bundle["sw.js"];
+        if (sw?.type !== "chunk") throw new Error("expected sw.js among the files");
+        const files = ["./", "favicon.svg", ...names.filter((name) => name !== "index.html")];
+        sw.code = sw.code
+          .replaceAll("__FILES__", JSON.stringify(files))
+          .replaceAll("__VERSION__", JSON.stringify(version.digest("hex").slice(0, 16)));
+      },
+    },
+  };
+}
+
+export default defineConfig({
+  base: "./", // any folder of any web server
+  define: {
+    MODEL_BYTES: statSync(path("../sketch_infer/default.onnx")).size,
+    WASM_BYTES: statSync(path(WASM)).size,
+  },
+  build: {
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rollupOptions: {
+      input: { index: path("./index.html"), sw: path("./src/sw.ts") },
+      output: { entryFileNames: ({ name }) => (name === "sw" ? "sw.js" : "assets/[name]-[hash].js") },
+    },
+  },
+  plugins: [listFiles()],
+  worker: { format: "es" },
+  server: { fs: { allow: ["../.."] } }, // the model stands beside this folder
+  test: { include: ["tests/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 },
+});
