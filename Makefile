@@ -2,6 +2,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 INSTALLED := $(VENV)/.installed
+FUZZ_INSTALLED := $(VENV)/.fuzz-installed
 BENCH_INSTALLED := $(VENV)/.bench-installed
 MODEL := runtime/sketch_infer/default.onnx
 INT8_MODEL := runtime/sketch_infer/default_int8.onnx
@@ -19,7 +20,7 @@ EXPORT := $(BIN)/sketch-export onnx \
 	$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT),--random-weights)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup export infer train test bench bulk docs compat lint typecheck wheel web web-serve web-test web-bench clean
+.PHONY: help setup export infer train test bench bulk fuzz docs compat lint typecheck wheel web web-serve web-test web-bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +48,9 @@ bench: $(MODELS) $(BENCH_INSTALLED) ## Measure sketch-infer beside its peers (ab
 
 bulk: $(MODELS) ## Measure reading beside inference, and the memory that a million sketches take (about 10 minutes, 3 GB of disk)
 	PYTHONPATH=tests $(BIN)/python -m bulk
+
+fuzz: $(FUZZ_INSTALLED) ## Fuzz the readers and what loads a model, a million executions (about 10 minutes); FUZZ=--runs=N for fewer
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(FUZZ)
 
 docs: setup ## Build the library's reference from its docstrings, as pages in dist/docs
 	$(BIN)/pdoc --docformat google --output-directory dist/docs sketch_infer
@@ -91,6 +95,10 @@ $(INSTALLED): pyproject.toml runtime/pyproject.toml constraints.txt
 
 $(BENCH_INSTALLED): $(INSTALLED)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	@touch $@
+
+$(FUZZ_INSTALLED): $(INSTALLED)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
 	@touch $@
 
 $(WEB_INSTALLED): $(WEB)/package.json $(WEB)/package-lock.json

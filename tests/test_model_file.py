@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import pytest
 
+from sketch_export.exporter import seal
 from sketch_infer import Classifier, ModelFileError
 from sketch_infer.model_file import Probes
 
@@ -38,6 +39,8 @@ def change(model: onnx.ModelProto, kind: str) -> None:
             del model.metadata_props[:]
         case "future format":
             set_props(model, format_version="2")
+        case "format of two lines":
+            set_props(model, format_version="2\f3\n4")
         case "no labels":
             set_props(model, labels=None)
         case "fewer labels":
@@ -75,6 +78,7 @@ def change(model: onnx.ModelProto, kind: str) -> None:
     [
         ("no metadata", "has no sketch_infer metadata"),
         ("future format", "expected format version 1, found 2"),
+        ("format of two lines", r"expected format version 1, found 2\\x0c3\\n4"),
         ("no labels", "its metadata lacks 'labels'"),
         ("fewer labels", r"expected log_probs as tensor\(float\) \['batch', 2\]"),
         ("labels of numbers", "its metadata is damaged"),
@@ -95,7 +99,10 @@ def test_model_files_that_break_the_contract(tmp_path: Path, tiny_onnx: Path, ki
     model = onnx.load(tiny_onnx)
     change(model, kind)
     path = tmp_path / "changed.onnx"
-    onnx.save(model, path)
+    if kind == "no metadata":
+        onnx.save(model, path)
+    else:  # with a hash that fits, else it is refused as damaged before anything is read
+        seal(model, path)
     with pytest.raises(ModelFileError, match=words) as raised:
         Classifier(path, "cpu")
     assert str(raised.value).startswith(str(path))
@@ -111,6 +118,8 @@ def test_model_files_that_are_none(tmp_path: Path, tiny_onnx: Path) -> None:
     whole = tiny_onnx.read_bytes()
     for content in (b"", b"not a model", whole[: len(whole) // 2], whole[:-1]):
         path.write_bytes(content)
-        with pytest.raises(ModelFileError, match=r"not a model that ONNX Runtime|metadata") as raised:
+        with pytest.raises(
+            ModelFileError, match=r"not a model that ONNX Runtime|metadata|does not match its sha256"
+        ) as raised:
             Classifier(path, "cpu")
         assert "\n" not in str(raised.value)

@@ -14,6 +14,8 @@ from .errors import ModelFileError
 CONTENT_SHA256 = "sketch_infer.content_sha256"
 """Key of the entry."""
 
+_DAMAGED = "its content does not match its sha256: it was damaged or edited; export it again"
+
 DIGITS = 64
 """Bytes at the end of the file that hold the hash."""
 
@@ -24,7 +26,7 @@ def content_sha256(content: bytes) -> bytes:
 
 
 class ContentCheck:
-    """Hashes a model file in a thread of its own, so that it costs no time while ONNX Runtime opens the file.
+    """Hashes a model file in a thread of its own, so that it costs no time while ONNX Runtime is imported.
 
     Args:
         path: the file.
@@ -36,14 +38,25 @@ class ContentCheck:
         except OSError:  # ONNX Runtime cannot read it either, and says so
             content = b""
         self._intact = False
+        self._sealed = CONTENT_SHA256.encode() in content[-2 * DIGITS :]
         self._hashing = Event()
         self._thread = Thread(target=self._hash, args=(content,), daemon=True)
         self._thread.start()
-        # Until the hash is computed outside the interpreter's lock, which ONNX Runtime's import and opening hold.
+        # Until the hash is computed outside the interpreter's lock, which ONNX Runtime's import holds.
         self._hashing.wait()
 
+    def refuse_damaged(self) -> None:
+        """Wait for the hash and compare, before ONNX Runtime's native code gets to see what may be damaged.
+
+        Raises:
+            ModelFileError: if the file ends with a hash, and its content is not what it was when that was written.
+        """
+        self._thread.join()
+        if self._sealed and not self._intact:
+            raise ModelFileError(_DAMAGED)
+
     def finish(self, props: Mapping[str, str]) -> None:
-        """Wait for the hash and compare.
+        """Check that ONNX Runtime found the hash that was compared.
 
         Args:
             props: the metadata that the file has.
@@ -51,11 +64,10 @@ class ContentCheck:
         Raises:
             ModelFileError: if the file has no hash, or its content is not what it was when it was written.
         """
-        self._thread.join()
         if CONTENT_SHA256 not in props:
             raise ModelFileError(f"its metadata lacks {CONTENT_SHA256!r}; export it again")
         if not self._intact:
-            raise ModelFileError("its content does not match its sha256: it was damaged or edited; export it again")
+            raise ModelFileError(_DAMAGED)
 
     def _hash(self, content: bytes) -> None:
         self._hashing.set()

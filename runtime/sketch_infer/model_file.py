@@ -122,8 +122,9 @@ class ModelMetadata:
         if not values:
             raise ModelFileError("has no sketch_infer metadata (labels, preprocessing); export it with sketch-export")
         if values.get("format_version") != str(FORMAT_VERSION):
+            found = values.get("format_version", "none")[:20].encode("unicode_escape").decode("ascii")
             raise ModelFileError(
-                f"expected format version {FORMAT_VERSION}, found {values.get('format_version')}; "
+                f"expected format version {FORMAT_VERSION}, found {found}; "
                 "use matching versions of sketch-export and sketch-infer"
             )
         if values.get("preprocessing") != PREPROCESSING:

@@ -52,6 +52,7 @@ class Session:
             options.add_session_config_entry("session.force_spinning_stop", "1")
         options.log_severity_level = 4  # what fails is raised, in one line, and not logged as well
         try:
+            content.refuse_damaged()
             self._session, self.cuda_missing = start_session(path, options, provider)
             props = self._session.get_modelmeta().custom_metadata_map
             self.metadata = ModelMetadata.from_props(props)

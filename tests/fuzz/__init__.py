@@ -1,0 +1,1 @@
+"""`make fuzz`: the readers and what loads a model, under atheris."""
