@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet
 import pytest
+import torch
 from bulk import forms
-from conftest import Run
+from conftest import Run, make_model
 
 from sketch_infer import Classifier, drawing_to_sketch
 from sketch_infer.bulk import SKETCHES_AT_ONCE, classify_sketches
@@ -129,6 +130,15 @@ def test_resume_and_its_usage(sketch_infer: Run, tiny_onnx: Path, lines: Path, t
     }.items():
         result = sketch_infer(lines, "--model", tiny_onnx, *arguments)
         assert (result.exit_code, words in result.stderr) == (2, True)
+
+
+def test_answers_that_differ_from_eager_leave_nothing_to_resume(
+    sketch_infer: Run, tiny_onnx: Path, lines: Path, tmp_path: Path
+) -> None:
+    torch.save(make_model(seed=1).state_dict(), tmp_path / "other.pt")
+    options = ("--model", tiny_onnx, "--compare-eager", tmp_path / "other.pt", "-q")
+    assert sketch_infer(lines, *options, "--output", tmp_path / "out.jsonl").exit_code == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["many.ndjson", "other.pt"]
 
 
 def test_an_int8_model_skips_what_is_beyond_its_range(sketch_infer: Run, default_onnx: Path, tmp_path: Path) -> None:

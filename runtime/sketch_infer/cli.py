@@ -11,6 +11,7 @@ from .classifier import Classifier, default_model
 from .console import Command, note, provider_option, refuse_overwriting, report_option
 from .engine import DEFAULT_BATCH_SIZE
 from .errors import ParityError
+from .evaluation import Tally
 from .job import Job
 from .model_file import PRECISIONS, Precision
 from .output import TEXT_FORMATS, choose_format
@@ -21,7 +22,6 @@ from .resume import PartialLines, run_identity
 
 if TYPE_CHECKING:
     from .compare import EagerComparison
-    from .evaluation import Tally
 
 EXAMPLES = """\b
 Examples:
@@ -181,9 +181,9 @@ def main(
     classifier = Classifier(model, provider, batch_size, threads)
     _tell_about_model(classifier, model, auto=provider == "auto" and not quiet, verbose=verbose)
     reading = CommandReading(on_error == "skip", quiet)
-    tally = _tally(classifier) if evaluate else None
+    tally = Tally(classifier.metadata.labels) if evaluate else None
     job = Job(sources, input_format, reading, classifier, comparison, tally)
-    if output and predictions_format == "jsonl":
+    if output and predictions_format == "jsonl" and not (comparison or tally):
         identity = run_identity(sources, classifier.content_sha256, input_format, top_k)
         job.run_resumably(PartialLines(output, identity, resume), top_k)
     else:
@@ -216,12 +216,6 @@ def _eager_comparison(checkpoint: Path) -> "EagerComparison":
     from .compare import EagerComparison  # late, as few ask for it
 
     return EagerComparison(checkpoint)
-
-
-def _tally(classifier: Classifier) -> "Tally":
-    from .evaluation import Tally  # late, as few ask for it
-
-    return Tally(classifier.metadata.labels)
 
 
 def _tell_about_model(classifier: Classifier, model: Path, auto: bool, verbose: bool) -> None:

@@ -12,6 +12,7 @@ from .bulk import SKETCHES_AT_ONCE, classify_sketches
 from .classifier import Classifier
 from .console import note
 from .errors import InputError, ParityError, SkippedError
+from .evaluation import Tally, format_evaluations
 from .formats import JsonLinesWriter, Writer
 from .output import open_writer
 from .progress import CommandReading
@@ -21,7 +22,6 @@ from .strokes import to_batch
 
 if TYPE_CHECKING:
     from .compare import EagerComparison
-    from .evaluation import Tally
 
 
 class Job:
@@ -43,7 +43,7 @@ class Job:
         reading: CommandReading,
         classifier: Classifier,
         comparison: "EagerComparison | None",
-        tally: "Tally | None",
+        tally: Tally | None,
     ) -> None:
         self._sources, self._reading, self._classifier = sources, reading, classifier
         self._comparison, self._tally = comparison, tally
@@ -125,8 +125,6 @@ class Job:
         if self._tally:
             if not self._n_sketches:
                 raise InputError("no sketches to evaluate on: the input has no rows that can be used")
-            from .evaluation import format_evaluations
-
             found = self._tally.evaluation()
             click.echo(json.dumps(found.to_dict(), indent=2) if as_json else format_evaluations({"": found}))
         if self._reading.n_skipped:
