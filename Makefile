@@ -88,7 +88,7 @@ $(BENCH_INSTALLED): $(INSTALLED)
 
 $(WEB_INSTALLED): $(WEB)/package.json $(WEB)/package-lock.json
 	@$(NODE_CHECK)
-	cd $(WEB) && npm ci --no-audit --no-fund --silent
+	cd $(WEB) && npm ci --no-audit --no-fund --loglevel error
 	@touch $@
 
 $(WEB_PAGE): $(WEB_INSTALLED) $(MODEL) $(wildcard $(WEB)/*.html $(WEB)/*.ts $(WEB)/*.json $(WEB)/src/* $(WEB)/public/*)

@@ -203,6 +203,22 @@ test.each([
   await context.close();
 });
 
+test("shows how far loading is, and then answers what was drawn meanwhile", async () => {
+  const { context, page, errors, go } = await open(browser, server.url);
+  let release = () => {};
+  const held = new Promise<void>((resolve) => { release = resolve; });
+  await page.route(/\.onnx$/, async (route) => { await held; await route.continue(); });
+  await go();
+  await expectText(page.locator("#loaded"), "Loading the network: 14.2 MB of 32.2 MB");
+  expect(await page.locator("#progress").getAttribute("value")).toMatch(/^0\.4/);
+  await draw(page, sample("cat"));
+  release();
+  await expectText(spoken(page), /^cat/);
+  expect(await page.locator("#loading").isHidden()).toBe(true);
+  expect(errors).toEqual([]);
+  await context.close();
+});
+
 describe("what may go wrong", () => {
   const MODEL = /default-[^/]*\.onnx$/;
 
