@@ -86,3 +86,25 @@ def test_an_edit_that_is_meant_can_be_sealed(tiny_onnx: Path, tmp_path: Path) ->
     swap_labels(model)
     seal(model, tmp_path / "sealed.onnx")
     assert Session(tmp_path / "sealed.onnx", "cpu").metadata.labels[:2] == ("bee", "ant")
+
+
+@pytest.mark.parametrize("cut", [slice(1), slice(9), slice(-1), slice(1, None)])
+@pytest.mark.parametrize("flipped", [None, 0, 200, -1])
+def test_onnx_runtime_never_opens_a_damaged_file(
+    tiny_onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: slice, flipped: int | None
+) -> None:
+    monkeypatch.setattr("sketch_infer.session.start_session", lambda *_: pytest.fail("its parser is native code"))
+    path = tmp_path / "damaged.onnx"
+    content = tiny_onnx.read_bytes()
+    path.write_bytes(content[cut] if flipped is None else flip_bit(content, flipped % len(content)))
+    with pytest.raises(ModelFileError) as raised:
+        Session(path, "cpu")
+    assert str(raised.value).startswith(f"{path}: ")
+    assert str(raised.value).endswith("export it again")
+
+
+def test_a_file_larger_than_any_model_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "sparse.onnx").open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(ModelFileError, match="expected a model file of less than 2147483648 bytes"):
+        Session(tmp_path / "sparse.onnx", "cpu")

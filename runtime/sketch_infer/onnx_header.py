@@ -5,43 +5,64 @@ from dataclasses import dataclass
 
 from .errors import ModelFileError
 
-_IR_VERSION, _OPSET_IMPORT = 1, 8
+_IR_VERSION, _OPSET_IMPORT, _METADATA_PROPS = 1, 8, 14
 """Field numbers of ModelProto (onnx.proto)."""
 _DOMAIN, _VERSION = 1, 2
 """Field numbers of OperatorSetIdProto."""
+_KEY, _VALUE = 1, 2
+"""Field numbers of StringStringEntryProto."""
 
 _VARINT, _BYTES = 0, 2
 _FIXED_SIZES = {1: 8, 5: 4}
 """Protobuf's wire types (protobuf.dev/programming-guides/encoding), and the sizes of those that have one."""
 
+_NO_MODEL = "not a model that ONNX Runtime can open"
+
 
 @dataclass(frozen=True)
 class OnnxHeader:
-    """Versions of an ONNX file: of the format, and of the operator sets by domain ("" is ONNX's own)."""
+    """What stands around the graph of an ONNX file.
+
+    Attributes:
+        ir_version: of the format.
+        opsets: versions of the operator sets by domain ("" is ONNX's own).
+        props: the metadata, text by key.
+    """
 
     ir_version: int
     opsets: dict[str, int]
+    props: dict[str, str]
 
 
 def read_header(content: bytes) -> OnnxHeader:
-    """Read the versions off a file's content.
+    """Read what stands around the graph off a file's content.
 
     Raises:
-        ModelFileError: if the content is not a complete protobuf message.
+        ModelFileError: if the content is not a complete protobuf message with a format version, or its metadata is no
+            text.
     """
-    ir_version, opsets = 0, {}
+    ir_version: int | None = None
+    opsets, props = {}, {}
     for number, value in _fields(memoryview(content)):
         if number == _IR_VERSION and isinstance(value, int):
             ir_version = value
         elif number == _OPSET_IMPORT and isinstance(value, memoryview):
-            domain, version = "", 0
-            for part, part_value in _fields(value):
-                if part == _DOMAIN and isinstance(part_value, memoryview):
-                    domain = bytes(part_value).decode("utf-8", "replace")
-                elif part == _VERSION and isinstance(part_value, int):
-                    version = part_value
-            opsets[domain] = version
-    return OnnxHeader(ir_version, opsets)
+            parts = dict(_fields(value))
+            version = parts.get(_VERSION)
+            opsets[_text(parts.get(_DOMAIN))] = version if isinstance(version, int) else 0
+        elif number == _METADATA_PROPS and isinstance(value, memoryview):
+            parts = dict(_fields(value))
+            props[_text(parts.get(_KEY))] = _text(parts.get(_VALUE))
+    if ir_version is None:
+        raise ModelFileError(f"{_NO_MODEL}: no format version in its {len(content)} bytes; export it again")
+    return OnnxHeader(ir_version, opsets, props)
+
+
+def _text(value: int | memoryview | None) -> str:
+    try:
+        return bytes(value).decode("utf-8") if isinstance(value, memoryview) else ""
+    except UnicodeDecodeError as error:
+        raise ModelFileError(f"its metadata is damaged ({error}); export it again") from error
 
 
 def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
@@ -59,10 +80,11 @@ def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         elif wire_type in _FIXED_SIZES:
             size = _FIXED_SIZES[wire_type]
         else:
-            raise ModelFileError(f"not an ONNX file: no protobuf field at byte {position}")
+            raise ModelFileError(f"{_NO_MODEL}: no protobuf field at byte {position}; export it again")
         if position + size > len(content):
+            found = len(content) - position
             raise ModelFileError(
-                f"is truncated: expected {size} bytes from byte {position} on, found {len(content) - position}"
+                f"{_NO_MODEL}: truncated, expected {size} bytes from byte {position} on, found {found}; export it again"
             )
         yield number, content[position : position + size]
         position += size
@@ -78,4 +100,4 @@ def _varint(content: memoryview, position: int) -> tuple[int, int]:
         if not byte & 0x80:
             return value, position
         shift += 7
-    raise ModelFileError(f"not an ONNX file, or truncated: no complete number at byte {position}")
+    raise ModelFileError(f"{_NO_MODEL}: truncated, or no complete number at byte {position}; export it again")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import InputError, ModelFileError, ProviderError
-from .integrity import CONTENT_SHA256, ContentCheck
+from .integrity import ContentCheck
 from .model_file import INT8_RANGE, OUTPUTS, STATES, STROKES, ModelMetadata, check_signature
 from .providers import CUDA, PROVIDER_CHOICES, ProviderChoice, import_onnxruntime, start_session
 from .strokes import INPUT_SIZE, FloatArray
@@ -42,6 +42,12 @@ class Session:
         path = Path(model)
         if not path.is_file():
             raise ModelFileError(f"{model}: expected a model file, found {'a folder' if path.is_dir() else 'nothing'}")
+        try:
+            self._open(path, provider, threads)
+        except ModelFileError as error:
+            raise ModelFileError(f"{model}: {error}") from error
+
+    def _open(self, path: Path, provider: ProviderChoice, threads: int) -> None:
         content = ContentCheck(path)
         options = import_onnxruntime().SessionOptions()
         options.intra_op_num_threads = threads
@@ -51,25 +57,18 @@ class Session:
             options.add_session_config_entry("session.intra_op.allow_spinning", "1")
             options.add_session_config_entry("session.force_spinning_stop", "1")
         options.log_severity_level = 4  # what fails is raised, in one line, and not logged as well
-        try:
-            content.refuse_damaged()
-            self._session, self.cuda_missing = start_session(path, options, provider)
-            props = self._session.get_modelmeta().custom_metadata_map
-            self.metadata = ModelMetadata.from_props(props)
-            if self.metadata.precision == "int8" and self._session.get_providers()[0] == CUDA:
-                self.cuda_missing = "ONNX Runtime's int8 LSTM runs on the CPU alone"
-                if provider == "cuda":
-                    raise ProviderError(f"{model}: {self.cuda_missing}; use the fp32 model for CUDA")
-                self._session, _ = start_session(path, options, "cpu")
-            inputs = {value.name: (value.type, value.shape) for value in self._session.get_inputs()}
-            outputs = {value.name: (value.type, value.shape) for value in self._session.get_outputs()}
-            check_signature(inputs, outputs, self.metadata)
-            content.finish(props)
-            self.content_sha256 = props[CONTENT_SHA256]
-        except ModelFileError as error:
-            raise ModelFileError(f"{model}: {error}") from error
-        except UnicodeDecodeError as error:
-            raise ModelFileError(f"{model}: its metadata is damaged ({error}); export it again") from error
+        props = content.header.props
+        self.metadata = ModelMetadata.from_props(props)
+        self.content_sha256 = content.finish(props)  # before ONNX Runtime sees the file
+        self._session, self.cuda_missing = start_session(path, options, provider)
+        if self.metadata.precision == "int8" and self._session.get_providers()[0] == CUDA:
+            self.cuda_missing = "ONNX Runtime's int8 LSTM runs on the CPU alone"
+            if provider == "cuda":
+                raise ProviderError(f"{path}: {self.cuda_missing}; use the fp32 model for CUDA")
+            self._session, _ = start_session(path, options, "cpu")
+        inputs = {value.name: (value.type, value.shape) for value in self._session.get_inputs()}
+        outputs = {value.name: (value.type, value.shape) for value in self._session.get_outputs()}
+        check_signature(inputs, outputs, self.metadata)
         self.provider: str = self._session.get_providers()[0]
         self.state_shapes = {name: (inputs[name][1][0], inputs[name][1][2]) for name in STATES if name in inputs}
 
