@@ -15,6 +15,11 @@ with the class's code; a library user may catch the built-in base instead.
 """
 
 
+def printable(text: str) -> str:
+    """Return what a file says of itself as a message may quote it: cut short, and escaped where it is no plain text."""
+    return text[:60] if text[:60].isprintable() else repr(text)[:60]
+
+
 class SketchError(Exception):
     """Base of all errors of this project; `exit_code` is what the commands end with."""
 

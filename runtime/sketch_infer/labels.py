@@ -1,5 +1,6 @@
 """Class labels: where they come from and what they must be."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,8 +23,8 @@ def check_labels(labels: Sequence[str], n_classes: int) -> tuple[str, ...]:
         raise InputError(f"expected {n_classes} labels, one for each output of the network, found {len(labels)}")
     for position, label in enumerate(labels):
         if not isinstance(label, str) or not label.strip() or not label.isprintable():
-            raise InputError(f"expected printable text as label {position}, found {label!r}")
-    if repeated := sorted({label for label in labels if labels.count(label) > 1}):
+            raise InputError(f"expected printable text as label {position}, found {label!r:.60}")
+    if repeated := sorted(label for label, count in Counter(labels).items() if count > 1):
         raise InputError(f"expected each label once, found repeated: {', '.join(repeated)}")
     return tuple(labels)
 

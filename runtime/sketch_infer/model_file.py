@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, cast, get_args
 
 import numpy as np
 
-from .errors import ModelFileError
+from .errors import ModelFileError, printable
 from .labels import check_labels
 from .strokes import INPUT_SIZE, PREPROCESSING, FloatArray
 
@@ -33,8 +33,8 @@ BATCH = "batch"
 
 _PREFIX = "sketch_infer."
 
-_LARGEST_ARRAY = 2**28
-"""Bytes of a probe array that a file may ask for: a damaged one must not take the memory."""
+_LARGEST_ARRAY = 2**24
+"""Bytes of a probe array that a file may ask for, of which a kilobyte may unpack to a million: not the whole memory."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,8 @@ class ModelMetadata:
         if not values:
             raise ModelFileError("has no sketch_infer metadata (labels, preprocessing); export it with sketch-export")
         if values.get("format_version") != str(FORMAT_VERSION):
-            found = values.get("format_version", "none")[:20].encode("unicode_escape").decode("ascii")
             raise ModelFileError(
-                f"expected format version {FORMAT_VERSION}, found {found}; "
+                f"expected format version {FORMAT_VERSION}, found {printable(str(values.get('format_version')))}; "
                 "use matching versions of sketch-export and sketch-infer"
             )
         if values.get("preprocessing") != PREPROCESSING:
@@ -148,7 +147,7 @@ class ModelMetadata:
             )
         except KeyError as error:
             raise ModelFileError(f"its metadata lacks {error}; export it again") from error
-        except (TypeError, ValueError, RecursionError, zlib.error) as error:  # InputError is a ValueError
+        except (TypeError, ValueError, OverflowError, RecursionError, zlib.error) as error:  # InputError among them
             raise ModelFileError(f"its metadata is damaged ({error}); export it again") from error
 
 

@@ -98,7 +98,7 @@ class PenLines:
             lengths = [len(stroke[0]) for stroke in strokes]
             points = np.column_stack([_flat(stroke[0] for stroke in strokes), _flat(stroke[1] for stroke in strokes)])
             well_built = len(points) == sum(lengths) and lengths == [len(stroke[1]) for stroke in strokes]
-        except (TypeError, ValueError, LookupError):
+        except (TypeError, ValueError, OverflowError, LookupError):
             well_built = False
         if not well_built or not all(isinstance(one, list | tuple) for one in chain(drawings, strokes)):
             for drawing in drawings:
@@ -134,11 +134,14 @@ def _flat(lists: Iterable[Any]) -> npt.NDArray[Any]:
     """Join lists of numbers to one array.
 
     Raises:
-        ValueError: if they hold anything but numbers.
+        ValueError, TypeError or OverflowError: if they hold anything but numbers, or one beyond float64.
     """
     values = list(chain.from_iterable(lists))
-    array = np.array(values or [0.0][:0])
-    if array.ndim != 1 or array.dtype.kind not in "fiu":
+    types = set(map(type, values))
+    # Said to be float64, because a whole number of more than 64 bits would be one only beside another drawing's float.
+    array = np.array(values, np.float64 if types <= {int, float} else None)
+    # And true would be a number only beside another drawing's numbers.
+    if array.ndim != 1 or array.dtype.kind not in "fiu" or bool in types:
         raise ValueError
     return array
 
@@ -154,7 +157,7 @@ def _refuse(drawing: object) -> None:
         try:
             _flat([x])
             _flat([y])
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise InputError(f"expected the x and y of stroke {number} as flat lists of numbers") from error
         if len(x) != len(y):
             raise InputError(f"expected as many x as y in stroke {number}, found {len(x)} x and {len(y)} y")

@@ -22,6 +22,9 @@ MOST_POINTS = 50_000
 """Points of a drawing that are simplified: the work may grow with their square. A pen that samples 200 times a second
 draws four minutes for so many."""
 
+_SMALLEST = 1e-300
+"""A drawing of no larger extent is a dot: what scales it up would be beyond float64."""
+
 _AT_ONCE = 64
 """Drawings whose arrays stay in a core's cache: with 512 it takes a third longer."""
 
@@ -69,7 +72,7 @@ def _simplify(drawings: PenLines, epsilon: float) -> PenLines:
         extents = (high - low).max(axis=1)
     if not np.isfinite(extents).all():
         raise InputError("expected coordinates whose extent is finite; bring the drawing to a smaller unit")
-    scales = SIDE / np.where(extents > 0, extents, SIDE)
+    scales = SIDE / np.where(extents > _SMALLEST, extents, SIDE)
     of_point = drawings.drawing_of_point()
     points, line_starts = _resample((drawings.points - low[of_point]) * scales[of_point, None], drawings.line_starts)
     kept = _corners(points, line_starts, epsilon)

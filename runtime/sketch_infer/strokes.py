@@ -92,7 +92,8 @@ def as_strokes(values: object, first_row: int = 0) -> FloatArray:
         raise InputError(f"expected strokes of a float or integer dtype, found {array.dtype}")
     if array.ndim not in (2, 3) or array.shape[-1] != INPUT_SIZE:
         raise InputError(f"expected strokes as (T, {INPUT_SIZE}) or (N, T, {INPUT_SIZE}), found shape {array.shape}")
-    with np.errstate(over="ignore"):  # what overflows float32 becomes infinite and is refused below
+    # What overflows float32 becomes infinite and is refused below, as is NaN, of which some kinds would warn.
+    with np.errstate(over="ignore", invalid="ignore"):
         strokes: FloatArray = array.astype(np.float32, copy=False)
     bad = np.flatnonzero(~np.isfinite(strokes).all(axis=tuple(range(1, strokes.ndim))))
     if bad.size:

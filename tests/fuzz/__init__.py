@@ -1,1 +1,1 @@
-"""`make fuzz`: the readers and what loads a model, under atheris."""
+"""Fuzzing of all that reads what others wrote: `python -m fuzz` in the folder `tests`, or `make fuzz`."""

@@ -1,154 +1,210 @@
-"""What is fuzzed: each target takes bytes and raises where the code does not keep its word.
+"""What is fuzzed, and what must come of any input: strokes that the network can read, or an error of one line."""
 
-Its word: sketches are finite float32 (T, 3), and all else is an error of one line that names the file.
-"""
-
-import gzip
-import io
 import json
-import zipfile
+import os
+import random
+import tempfile
 from collections.abc import Callable
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from sketch_infer.errors import InputError, ModelFileError
-from sketch_infer.labels import check_labels
+from sketch_infer.errors import InputError, ModelFileError, SketchError
+from sketch_infer.labels import check_labels, read_labels
 from sketch_infer.model_file import ModelMetadata
 from sketch_infer.onnx_header import read_header
-from sketch_infer.readers import InputFormat, Reading, read_sketches
+from sketch_infer.readers import INPUT_FORMATS, InputFormat, Reading, read_sketches
 from sketch_infer.session import Session
 
-Target = Callable[[bytes], None]
+from . import mutators, seeds
+from .mutators import Mutator
 
-FORMATS: tuple[InputFormat, ...] = ("auto", "network", "stroke-3", "stroke-5")
-DRAWING_FORMATS: tuple[InputFormat, ...] = ("auto", "simplified", "raw")
-_SKETCHES = 4096
-"""Sketches that one input may give; a small file cannot hold more by right."""
+_ARRAYS: tuple[InputFormat, ...] = ("auto", "network", "stroke-3", "stroke-5")
+_DRAWINGS: tuple[InputFormat, ...] = ("auto", "simplified", "raw")
+
+MODEL_SEED = "model.onnx"
+"""The file in the seeds' folder that the target `model` damages."""
 
 
-class _Skipping(Reading):
+@dataclass(frozen=True)
+class Target:
+    """One thing to fuzz.
+
+    Attributes:
+        share: of all executions, in thousandths.
+        seeds: first inputs.
+        mutate: makes further ones.
+        run: runs one input, and raises anything but a SketchError when the contract is broken.
+    """
+
+    share: int
+    seeds: Callable[[], list[bytes]]
+    mutate: Mutator
+    run: Callable[[bytes], None]
+
+
+class _Goes(Reading):
+    """Goes on after what cannot be used."""
+
     skips = True
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self) -> None:
+        self.errors: list[InputError] = []
 
     def bad(self, error: InputError) -> None:
-        _one_line(error, str(self._path))
+        self.errors.append(error)
 
 
-def _one_line(error: Exception, begins: str = "") -> None:
+def _folder() -> Path:
+    memory = Path("/dev/shm")  # noqa: S108 where it exists, a file takes no disk
+    return Path(tempfile.mkdtemp(prefix="fuzz-", dir=memory if memory.is_dir() else None))
+
+
+class _File:
+    """A file that is written over for each input."""
+
+    def __init__(self, name: str) -> None:
+        self.path = _folder() / name
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT)
+
+    def write(self, content: bytes) -> None:
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, content, 0)
+
+
+def check_message(error: SketchError, start: str = "") -> None:
+    """Check that an error is one line that begins with the file's name and can do nothing to a terminal."""
     text = str(error)
-    assert text.startswith(begins), text
-    assert len(text.splitlines()) == 1, text
+    assert text.startswith(start), f"does not name the file: {text!r}"
+    assert text.isprintable(), f"not one line: {text!r}"
 
 
-def _read(path: Path, content: bytes, input_format: InputFormat) -> None:
-    path.write_bytes(content)
-    for reading in (Reading(), _Skipping(path)):
-        try:
-            for sketch in islice(read_sketches(str(path), input_format, reading), _SKETCHES):
-                assert sketch.strokes.dtype == np.float32
-                assert sketch.strokes.ndim == 2
-                assert sketch.strokes.shape[1] == 3
-                assert np.isfinite(sketch.strokes).all()
-                assert np.isfinite(sketch.aspect)
-                assert sketch.aspect > 0
-        except InputError as error:
-            _one_line(error, str(path))
-
-
-def _file_target(path: Path, formats: tuple[InputFormat, ...], wrap: Callable[[bytes], bytes]) -> Target:
-    def run(data: bytes) -> None:
-        _read(path, wrap(data[1:]), formats[data[0] % len(formats)] if data else formats[0])
-
-    return run
-
-
-def _zipped(data: bytes) -> bytes:
-    """Put the bytes into an archive, so that what is fuzzed lies behind its checksums; every fourth is the archive."""
-    if data[:1] < b"\x40":
-        return data[1:]
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("train.npy", data[1:])
-    return buffer.getvalue()
-
-
-def _gzipped(data: bytes) -> bytes:
-    return data[1:] if data[:1] < b"\x40" else gzip.compress(data[1:], 1)
-
-
-def _labels(data: bytes) -> None:
-    try:
-        values = json.loads(data)
-    except (ValueError, RecursionError):
-        return
-    try:
-        check_labels(values, len(values) if isinstance(values, list) else 1)
-    except InputError as error:
-        _one_line(error)
-
-
-def _metadata_target(props: dict[str, str]) -> Target:
-    keys = sorted(props)
+def _reader(name: str, formats: tuple[InputFormat, ...]) -> Callable[[bytes], None]:
+    """Return a target whose first byte chooses format and whether reading goes on; the rest is the file."""
+    file: list[_File] = []
 
     def run(data: bytes) -> None:
         if not data:
             return
-        damaged = {**props, keys[data[0] % len(keys)]: data[1:].decode("utf-8", "replace")}
+        if not file:
+            file.append(_File(name))
+        file[0].write(data[1:])
+        source = str(file[0].path)
+        reading = _Goes() if data[0] & 1 else Reading()
+        # Only rarely one that a file's kind does not have.
+        input_format = INPUT_FORMATS[data[0] % 6] if data[0] > 250 else formats[data[0] // 2 % len(formats)]
+        before = -1
         try:
-            ModelMetadata.from_props(damaged)
-        except ModelFileError as error:
-            _one_line(error)
+            for sketch in read_sketches(source, input_format, reading):
+                strokes = sketch.strokes
+                assert strokes.dtype == np.float32, strokes.dtype
+                assert strokes.ndim == 2, strokes.shape
+                assert strokes.shape[1] == 3, strokes.shape
+                assert np.isfinite(strokes).all(), strokes
+                assert sketch.index > before, (sketch.index, before)
+                assert np.isfinite(sketch.aspect), sketch.aspect
+                assert sketch.aspect > 0, sketch.aspect
+                before = sketch.index
+        except InputError as error:
+            check_message(error, source)
+            if reading.skips:
+                raise AssertionError(f"stops, though it was to go on: {error}") from error
+        for error in getattr(reading, "errors", ()):
+            check_message(error, source)
 
     return run
+
+
+def _labels() -> Callable[[bytes], None]:
+    file: list[_File] = []
+
+    def run(data: bytes) -> None:
+        if not file:
+            file.append(_File("labels.txt"))
+        file[0].write(data)
+        try:
+            labels = read_labels(file[0].path)
+        except InputError as error:
+            return check_message(error, str(file[0].path))
+        try:
+            assert list(check_labels(labels, 3)) == labels
+        except InputError as error:
+            check_message(error)
+        return None
+
+    return run
+
+
+def _metadata(data: bytes) -> None:
+    try:
+        props = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    if isinstance(props, dict):
+        try:
+            ModelMetadata.from_props({key: value if isinstance(value, str) else "" for key, value in props.items()})
+        except ModelFileError as error:
+            check_message(error)
 
 
 def _header(data: bytes) -> None:
     try:
         read_header(data)
     except ModelFileError as error:
-        _one_line(error)
+        check_message(error)
 
 
-def _model_target(path: Path, model: bytes) -> Target:
-    """Damage a model file: cut it, write bytes into it, or take the bytes for one."""
+def _model() -> Callable[[bytes], None]:
+    file: list[_File] = []
 
     def run(data: bytes) -> None:
-        content = data
-        if len(data) > 6 and data[0] % 4:
-            position = int.from_bytes(data[1:5], "little") % len(model)
-            if data[0] % 4 == 1:
-                content = model[:position] + data[5:]
-            else:
-                content = model[:position] + data[5:] + model[position + len(data) - 5 * (data[0] % 4 == 2) :]
-        if content == model:
-            return
-        path.write_bytes(content)
+        if not file:
+            file.append(_File("model.onnx"))
+        file[0].write(data)
         try:
-            Session(path, "cpu")
+            session = Session(file[0].path, "cpu")
         except ModelFileError as error:
-            _one_line(error, str(path))
+            check_message(error, str(file[0].path))
         else:
-            raise AssertionError("a damaged model file was opened")
+            outputs = session.run(session.metadata.probes.strokes)
+            assert all(np.isfinite(values).all() for values in outputs.values())
 
     return run
 
 
-def targets(folder: Path, model: Path) -> dict[str, Target]:
-    """Return the targets by name; they write their inputs into `folder`, and damage copies of `model`."""
-    content = model.read_bytes()
-    metadata = Session(model, "cpu").metadata
+def with_option(files: Callable[[], list[bytes]]) -> Callable[[], list[bytes]]:
+    """Return seeds with a first byte for each choice."""
+    return lambda: [bytes([option]) + content for content in files() for option in range(8)]
+
+
+def behind_option(mutate: Mutator) -> Mutator:
+    """Return a mutator that leaves the first byte to chance."""
+
+    def mutate_rest(data: bytes, rng: random.Random, any_: Callable[[bytes], bytes]) -> bytes:
+        option = data[:1] if rng.randrange(4) and data else bytes([rng.randrange(256)])
+        return option + mutate(data[1:], rng, any_)
+
+    return mutate_rest
+
+
+def _reads(
+    share: int, name: str, formats: tuple[InputFormat, ...], files: Callable[[], list[bytes]], mutate: Mutator
+) -> Target:
+    return Target(share, with_option(files), behind_option(mutate), _reader(name, formats))
+
+
+def make_targets(folder: Path) -> dict[str, Target]:
+    """Return all targets by name; `folder` holds the model file to damage."""
+    model = (folder / MODEL_SEED).read_bytes()
     return {
-        "npy": _file_target(folder / "input.npy", FORMATS, lambda data: data),
-        "npz": _file_target(folder / "input.npz", FORMATS, _zipped),
-        "ndjson": _file_target(folder / "input.ndjson", DRAWING_FORMATS, lambda data: data),
-        "ndjson.gz": _file_target(folder / "input.ndjson.gz", DRAWING_FORMATS, _gzipped),
-        "bin": _file_target(folder / "input.bin", DRAWING_FORMATS, lambda data: data),
-        "labels": _labels,
-        "metadata": _metadata_target(metadata.to_props()),
-        "onnx header": _header,
-        "model": _model_target(folder / "input.onnx", content),
+        ".npy": _reads(190, "a.npy", _ARRAYS, seeds.npy_files, mutators.mutate_npy),
+        ".npz": _reads(110, "a.npz", _ARRAYS, seeds.npz_files, mutators.mutate_npz),
+        ".ndjson": _reads(190, "a.ndjson", _DRAWINGS, seeds.ndjson_files, mutators.mutate_json),
+        ".ndjson.gz": _reads(80, "a.ndjson.gz", _DRAWINGS, seeds.gzip_files, mutators.mutate_gzip),
+        ".bin": _reads(150, "a.bin", _DRAWINGS, seeds.binary_files, mutators.mutate_binary),
+        "labels": Target(70, seeds.label_files, mutators.mutate_bytes, _labels()),
+        "metadata": Target(90, seeds.metadata_texts, mutators.mutate_metadata, _metadata),
+        "ONNX header": Target(90, lambda: [model[:9000], model[-6000:], model], mutators.mutate_bytes, _header),
+        "model": Target(30, lambda: [model], mutators.model_mutator(model), _model()),
     }

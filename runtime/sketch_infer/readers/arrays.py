@@ -1,16 +1,21 @@
 """Stroke arrays: `.npy`, and `.npz` without pickles, read in blocks of rows."""
 
+import io
 import math
 import os
+import struct
+import warnings
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError
+from ..errors import InputError, printable
 from ..strokes import INPUT_SIZE, FloatArray, as_strokes
 from .deltas import stroke_3_to_sketches, stroke_5_to_stroke_3
 from .sketch import InputFormat, Reading, Sketch
@@ -22,8 +27,17 @@ MOST_POINTS = 1_000_000
 """Points of a sketch in an array, padding included."""
 
 _BLOCK_BYTES = 2**22
+_MOST_HEADER = 10_000
+_VERSIONS: dict[tuple[int, int], tuple[struct.Struct, Callable[[Any], Any]]] = {
+    (1, 0): (struct.Struct("<H"), np.lib.format.read_array_header_1_0),
+    (2, 0): (struct.Struct("<I"), np.lib.format.read_array_header_2_0),
+}
+"""Of the format: how it writes the length of its header, and who parses both."""
 _BEYOND_NETWORK = 1.01
 """Differences of min-max scaled coordinates lie within -1 and 1, to rounding."""
+
+_QUIET = np.errstate(over="ignore", invalid="ignore")
+"""Wide floats overflow and some NaNs warn when they are converted; both are refused, with their row."""
 
 Array = npt.NDArray[Any]
 
@@ -64,15 +78,12 @@ def read_npy(source: str, input_format: InputFormat, reading: Reading) -> Iterat
 
 def read_npz(source: str, input_format: InputFormat, reading: Reading) -> Iterator[Sketch]:
     """Read the sketches of all arrays, one array after the other; a sketch's index counts on."""
-    import zipfile  # late, as few files need them
-    import zlib
-
     first = 0
     try:
         with zipfile.ZipFile(source) as archive:
             for member in archive.infolist():
-                name = f"{source}: {member.filename.removesuffix('.npy')}"
-                with archive.open(member) as file:
+                name = f"{source}: {printable(member.filename.removesuffix('.npy'))}"
+                with _open_member(name, archive, member) as file:
                     header = _read_header(name, file, member.file_size, strewn=False)
                     format_ = input_format
                     for row, block in _blocks(name, file, header):
@@ -90,18 +101,20 @@ def read_npz(source: str, input_format: InputFormat, reading: Reading) -> Iterat
         raise InputError(f"{source}: not a whole .npz file ({error}); write it again") from error
 
 
+def _open_member(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
+    # numpy writes no other, and further decoders take as much memory as the file bids.
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise InputError(f"{name}: expected it stored or deflated; write it again with np.savez_compressed")
+    return archive.open(member)
+
+
 def _read_header(name: str, file: Any, size: int, strewn: bool = True) -> _Header:
     """Read what stands before the numbers, and check that they are strokes and all there.
 
     Not np.load, which would also unpickle, and no memory map, which ends the process when the file shrinks meanwhile.
     """
     try:
-        version = np.lib.format.read_magic(file)
-        readers: dict[tuple[int, int], Callable[[Any], Any]] = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }
-        shape, fortran, dtype = readers[version](file)
+        shape, fortran, dtype = _parse_header(file)
         n_values = math.prod(np.array(shape, np.uint64).tolist())  # raises for what is no length
     except Exception as error:  # a damaged header is parsed as Python and raises whatever it triggers
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -122,10 +135,26 @@ def _read_header(name: str, file: Any, size: int, strewn: bool = True) -> _Heade
     n, points, columns = shape if len(shape) == 3 else (1, *shape)
     if points > MOST_POINTS or (n > 1 and not points):
         raise InputError(f"{name}: expected sketches of 1 to {MOST_POINTS} points, found shape {shape}")
-    header = _Header(dtype, (n, points, columns), fortran, len(shape) == 2)
+    # Without numbers there is no order, and nothing to map.
+    header = _Header(dtype, (n, points, columns), fortran and n_values > 0, len(shape) == 2)
     if size - file.tell() < n_values * dtype.itemsize:
         raise InputError(f"{name}: not a whole .npy array (its {size} bytes are too few for {shape}); write it again")
     return header
+
+
+def _parse_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, whether in Fortran order, and dtype; raises ValueError and what the parsers raise."""
+    length, parse = _VERSIONS[np.lib.format.read_magic(file)]
+    start = file.read(length.size)
+    (size,) = length.unpack(start)
+    if size > _MOST_HEADER:  # numpy reads all of it before it looks, and in an archive that may be gigabytes
+        raise ValueError(f"a header of {size} bytes")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Python's parser, about odd literals, and numpy's, about Python 2
+        shape, fortran, dtype = parse(io.BytesIO(start + file.read(size)))
+    if bool in map(type, shape):  # an int to Python, and no length to numpy
+        raise ValueError(f"shape {shape}")
+    return shape, fortran, dtype
 
 
 def _blocks(name: str, file: Any, header: _Header) -> Iterator[tuple[int, Array]]:
@@ -148,6 +177,7 @@ def _mapped(path: Path, offset: int, header: _Header) -> Iterator[tuple[int, Arr
         yield start, np.array(mapped[None] if header.one else mapped[start : start + header.at_once])
 
 
+@_QUIET
 def _decide(name: str, header: _Header, block: Array, input_format: InputFormat, reading: Reading) -> InputFormat:
     """Return what an array's rows are, which its first block decides for all, and refuse columns that contradict it."""
     columns = header.shape[2]
@@ -190,6 +220,7 @@ def _sketches(
             yield Sketch(source, first + row, strokes, None, aspect)
 
 
+@_QUIET
 def _prepare(block: Array, input_format: InputFormat, first: int, one: bool) -> list[tuple[FloatArray, float]]:
     """Return strokes, float32 (T, 3), and width / height of each row; messages of one sketch name points."""
     if input_format == "network":

@@ -50,7 +50,11 @@ def stroke_3_to_sketches(sketches: Sequence[Array]) -> list[tuple[FloatArray, fl
             raise InputError(f"expected a sketch of at least 2 points, found {len(rows)}")
         if not np.isfinite(rows).all():
             raise InputError("expected finite values, found NaN or infinity")
-        points.append(np.cumsum(rows[:, :2], axis=0))
+        with np.errstate(over="ignore", invalid="ignore"):
+            positions = np.cumsum(rows[:, :2], axis=0)
+        if not np.isfinite(positions).all():
+            raise InputError("expected differences that add up to finite positions; bring the sketch to a smaller unit")
+        points.append(positions)
         lifted = rows[:, 2] > 0.5
         lifted[-1] = True
         ends = np.flatnonzero(lifted) + 1 + n_points

@@ -6,7 +6,6 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,15 +21,15 @@ MOST_BYTES = 2**22
 """Bytes of one drawing that are read: 50,000 points take half as many, and a file without line ends fits no memory."""
 
 _AT_ONCE = 256
-"""Drawings prepared together."""
+"""Drawings prepared together, fewer where they are of more than `MOST_BYTES` together."""
 
 _HEADER = struct.Struct("<Q2sbIH")
 """Of a drawing in binary form: key_id, country, recognized, timestamp, number of strokes."""
 _LENGTH = struct.Struct("<H")
 """Of a stroke in binary form: number of points; then x and y follow, a byte a point each."""
 
-Row = tuple[str, object]
-"""Where a drawing stands, as messages say it, and its record: a dict, or the InputError that it is none."""
+Row = tuple[str, object, int]
+"""Where a drawing stands, as messages say it; its record, a dict, or the InputError that it is none; and its bytes."""
 
 
 def read_ndjson(source: str, input_format: InputFormat, reading: Reading) -> Iterator[Sketch]:
@@ -65,7 +64,7 @@ def read_lines(
     called = "standard input" if source == "-" else source
     index = at = 0
     rows = _rows(called, lines)
-    while block := list(islice(rows, _AT_ONCE)):
+    while block := _block(rows):
         yield from _prepare(source, index, block, input_format, reading)
         index += len(block)
         if source != "-":
@@ -74,6 +73,17 @@ def read_lines(
             at = position
     if index == 0:
         raise InputError(f"{called}: expected a drawing a line, found no line")
+
+
+def _block(rows: Iterator[Row]) -> list[Row]:
+    """Take the next rows off, one or more where there are any."""
+    block, n_bytes = [], 0
+    for row in rows:
+        block.append(row)
+        n_bytes += row[2]
+        if len(block) == _AT_ONCE or n_bytes >= MOST_BYTES:
+            break
+    return block
 
 
 def _rows(called: str, lines: BinaryIO | gzip.GzipFile) -> Iterator[Row]:
@@ -94,9 +104,9 @@ def _whole_rows(called: str, lines: BinaryIO | gzip.GzipFile) -> Iterator[Row]:
         if len(line) > MOST_BYTES:
             while line and not line.endswith(b"\n"):
                 line = lines.readline(MOST_BYTES)
-            yield where, InputError(f"expected a line of at most {MOST_BYTES} bytes, found a longer one")
+            yield where, InputError(f"expected a line of at most {MOST_BYTES} bytes, found a longer one"), 0
         elif line.strip():
-            yield where, _record(line)
+            yield where, _record(line), len(line)
 
 
 def _record(line: bytes) -> dict[str, Any] | InputError:
@@ -115,7 +125,7 @@ def read_binary(source: str, input_format: InputFormat, reading: Reading) -> Ite
         with Path(source).open("rb") as file:
             index = at = 0
             rows = _binary_rows(source, file)
-            while block := list(islice(rows, _AT_ONCE)):
+            while block := _block(rows):
                 yield from _prepare(source, index, block, input_format, reading)
                 index += len(block)
                 reading.advance(file.tell() - at)
@@ -135,9 +145,10 @@ def _binary_rows(source: str, file: io.BufferedReader) -> Iterator[Row]:
             drawing = _binary_drawing(file, n_strokes)
         except (struct.error, ValueError):
             # Where the next one begins is not known, so nothing after it can be read.
-            yield where, InputError("expected a whole drawing in binary form, found the file cut off or damaged here")
+            error = InputError("expected a whole drawing in binary form, found the file cut off or damaged here")
+            yield where, error, 0
             return
-        yield where, {"drawing": drawing}
+        yield where, {"drawing": drawing}, sum(2 * len(x) for x, _ in drawing)
         number += 1
 
 
@@ -156,7 +167,7 @@ def _binary_drawing(file: io.BufferedReader, n_strokes: int) -> list[tuple[bytes
 
 def _prepare(source: str, first: int, rows: list[Row], input_format: InputFormat, reading: Reading) -> Iterator[Sketch]:
     """Prepare rows, all at once where that works, else one by one to learn which one does not."""
-    found: list[Sketch | InputError | None] = [row if isinstance(row, InputError) else None for _, row in rows]
+    found: list[Sketch | InputError | None] = [row if isinstance(row, InputError) else None for _, row, _ in rows]
     good = [position for position, outcome in enumerate(found) if outcome is None]
     for chosen in [good, *([position] for position in good)]:
         records: list[Any] = [rows[position][1] for position in chosen]
@@ -172,7 +183,7 @@ def _prepare(source: str, first: int, rows: list[Row], input_format: InputFormat
             word = record.get("word")
             label = word if isinstance(word, str) else None
             found[position] = Sketch(source, first + position, strokes, label, aspect)
-    for (where, _), outcome in zip(rows, found, strict=True):
+    for (where, *_), outcome in zip(rows, found, strict=True):
         if isinstance(outcome, Sketch):
             yield outcome
         elif outcome is not None:

@@ -1,0 +1,87 @@
+"""Valid files in every form, small, as the first inputs of each target."""
+
+import gzip
+import io
+import json
+import struct
+from typing import Any
+
+import numpy as np
+
+from sketch_infer.model_file import ModelMetadata, Probes
+from sketch_infer.strokes import PREPROCESSING
+
+DRAWINGS: list[Any] = [
+    [[[0, 10, 20], [0, 5, 0]], [[3, 4], [5, 6]]],
+    [[[255, 0, 0, 255], [0, 255, 0, 255]]],
+    [[[1, 2], [1, 1]], [[9], [9]], [[200, 100, 3], [7, 8, 9]]],
+]
+
+_DELTAS = np.array([[5, 3, 0], [10, -4, 0], [-2, 7, 1], [3, 3, 0], [0, 0, 0]])
+_STROKE_5 = np.column_stack([_DELTAS[:, :2], np.eye(3, dtype=int)[[0, 0, 1, 1, 2]]])
+
+
+def array_bytes(array: np.ndarray[Any, Any], version: tuple[int, int] | None = None) -> bytes:
+    """Return the content of an `.npy` file."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, array, version)
+    return buffer.getvalue()
+
+
+def npy_files() -> list[bytes]:
+    """Return arrays of every format and order, of one sketch and of several."""
+    scaled = (_DELTAS / [10, 10, 1]).astype(np.float32)
+    arrays = [scaled, np.stack([scaled] * 3), _DELTAS, np.stack([_DELTAS] * 2).astype(np.int16), _STROKE_5]
+    arrays += [np.stack([_STROKE_5] * 2).astype(np.float64), np.asfortranarray(_DELTAS.astype(">f8"))]
+    arrays += [np.asfortranarray(np.stack([scaled] * 2)), np.zeros((0, 4, 3)), scaled.astype(np.float16)]
+    return [array_bytes(array) for array in arrays] + [array_bytes(scaled, (2, 0))]
+
+
+def npz_files() -> list[bytes]:
+    """Return archives, plain and compressed."""
+    scaled = (_DELTAS / [10, 10, 1]).astype(np.float32)
+    found = []
+    for save in (np.savez, np.savez_compressed):
+        buffer = io.BytesIO()
+        save(buffer, train=np.stack([scaled] * 2), test=_DELTAS)
+        found.append(buffer.getvalue())
+    return found
+
+
+def ndjson_files() -> list[bytes]:
+    """Return lines of drawings, simplified and raw."""
+    simplified = "".join(json.dumps({"word": "cat", "drawing": drawing}) + "\n" for drawing in DRAWINGS)
+    raw = json.dumps({"drawing": [[[0.5, 300.25, 7.0], [1.0, -2.5, 9.0], [0, 16, 33]]]}) + "\n"
+    return [text.encode() for text in (simplified, raw, raw + simplified)]
+
+
+def gzip_files() -> list[bytes]:
+    """Return the same, compressed."""
+    return [gzip.compress(content, mtime=0) for content in ndjson_files()]
+
+
+def binary_files() -> list[bytes]:
+    """Return drawings in the data set's binary form."""
+    return [b"".join(binary_drawing(drawing) for drawing in drawings) for drawings in (DRAWINGS, DRAWINGS[:1])]
+
+
+def binary_drawing(drawing: Any) -> bytes:
+    """Return one drawing in binary form."""
+    strokes = [struct.pack("<H", len(x)) + bytes(x) + bytes(y) for x, y in drawing]
+    return struct.pack("<Q2sbIH", 7, b"CH", 1, 1490000000, len(drawing)) + b"".join(strokes)
+
+
+def label_files() -> list[bytes]:
+    """Return lists of labels, a label a line."""
+    return [b"ant\nbee\ncat\n", "caf\u00e9\n\n  b \n".encode()]
+
+
+def metadata_texts() -> list[bytes]:
+    """Return a model file's metadata as a JSON object of texts."""
+    zeros = np.zeros((2, 4, 3), np.float32)
+    outputs = {name: np.zeros((2, 3), np.float32) for name in ("log_probs", "logits")}
+    metadata = ModelMetadata(
+        ("ant", "bee", "cat"), 4, PREPROCESSING, "fp32", True, "0" * 64, {}, {"fp32": 1e-5}, {"torch": "2"},
+        Probes(("one", "two"), zeros, outputs),
+    )  # fmt: skip
+    return [json.dumps(metadata.to_props()).encode()]
