@@ -110,8 +110,8 @@ def _reader(name: str, formats: tuple[InputFormat, ...]) -> Callable[[bytes], No
             check_message(error, source)
             if reading.skips:
                 raise AssertionError(f"stops, though it was to go on: {error}") from error
-        for error in getattr(reading, "errors", ()):
-            check_message(error, source)
+        for heard in getattr(reading, "errors", ()):
+            check_message(heard, source)
 
     return run
 

@@ -91,9 +91,9 @@ def _rows(called: str, lines: BinaryIO | gzip.GzipFile) -> Iterator[Row]:
     try:
         yield from _whole_rows(called, lines)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        yield called, InputError(f"not a whole gzip file ({error})")
+        yield called, InputError(f"not a whole gzip file ({error})"), 0
     except OSError as error:
-        yield called, InputError(f"cannot be read: {error.strerror or error}")
+        yield called, InputError(f"cannot be read: {error.strerror or error}"), 0
 
 
 def _whole_rows(called: str, lines: BinaryIO | gzip.GzipFile) -> Iterator[Row]:
