@@ -15,9 +15,9 @@ with the class's code; a library user may catch the built-in base instead.
 """
 
 
-def printable(text: str) -> str:
+def printable(text: str, most: int = 60) -> str:
     """Return what a file says of itself as a message may quote it: cut short, and escaped where it is no plain text."""
-    return text[:60] if text[:60].isprintable() else repr(text)[:60]
+    return text[:most] if text[:most].isprintable() else repr(text)[:most]
 
 
 class SketchError(Exception):

@@ -200,9 +200,9 @@ def make_targets(folder: Path) -> dict[str, Target]:
     return {
         ".npy": _reads(190, "a.npy", _ARRAYS, seeds.npy_files, mutators.mutate_npy),
         ".npz": _reads(110, "a.npz", _ARRAYS, seeds.npz_files, mutators.mutate_npz),
-        ".ndjson": _reads(190, "a.ndjson", _DRAWINGS, seeds.ndjson_files, mutators.mutate_json),
+        ".ndjson": _reads(150, "a.ndjson", _DRAWINGS, seeds.ndjson_files, mutators.mutate_json),
         ".ndjson.gz": _reads(80, "a.ndjson.gz", _DRAWINGS, seeds.gzip_files, mutators.mutate_gzip),
-        ".bin": _reads(150, "a.bin", _DRAWINGS, seeds.binary_files, mutators.mutate_binary),
+        ".bin": _reads(190, "a.bin", _DRAWINGS, seeds.binary_files, mutators.mutate_binary),
         "labels": Target(70, seeds.label_files, mutators.mutate_bytes, _labels()),
         "metadata": Target(90, seeds.metadata_texts, mutators.mutate_metadata, _metadata),
         "ONNX header": Target(90, lambda: [model[:9000], model[-6000:], model], mutators.mutate_bytes, _header),

@@ -118,7 +118,7 @@ def _read_header(name: str, file: Any, size: int, strewn: bool = True) -> _Heade
         n_values = math.prod(np.array(shape, np.uint64).tolist())  # raises for what is no length
     except Exception as error:  # a damaged header is parsed as Python and raises whatever it triggers
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{name}: not a whole .npy array ({reason}); write it again") from error
+        raise InputError(f"{name}: not a whole .npy array ({printable(reason, 200)}); write it again") from error
     if dtype.hasobject:
         raise InputError(
             f"{name}: expected a float or integer array, found Python objects (pickled); docs/input.md says how to "

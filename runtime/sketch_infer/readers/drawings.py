@@ -177,7 +177,7 @@ def _prepare(source: str, first: int, rows: list[Row], input_format: InputFormat
             prepared = _to_sketches([record["drawing"] for record in records], input_format)
         except InputError as error:
             if len(chosen) == 1:
-                found[chosen[0]] = error
+                found[chosen[0]] = InputError(str(error))  # without the traceback, which holds this whole block
             continue
         for position, record, (strokes, aspect) in zip(chosen, records, prepared, strict=True):
             word = record.get("word")
