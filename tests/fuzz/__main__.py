@@ -7,12 +7,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import click
 
+from sketch_infer.engine import usable_cores
 from sketch_infer.environment import describe_machine
 
 from .targets import MODEL_SEED, make_targets
@@ -44,10 +46,15 @@ def main(runs: int, seed: int, only: str | None) -> None:
         # In a process of its own, because PyTorch's memory would be the least that any child's peak can be.
         subprocess.run([sys.executable, "-m", "fuzz.model", str(Path(folder) / MODEL_SEED)], check=True)
         targets = make_targets(Path(folder))
-        for name in [only] if only else targets:
+
+        def fuzz(name: str) -> None:
             share = 1000 if only else targets[name].share
-            click.echo(f"{name} ...", err=True)
+            rows[name] = {}  # in the order of the targets, whichever is done first
             rows[name] = _fuzz(name, Path(folder), targets[name].seeds(), runs * share // 1000, seed)
+            click.echo(f"{name}: {rows[name]}", err=True)
+
+        with ThreadPoolExecutor(usable_cores()) as pool:
+            list(pool.map(fuzz, [only] if only else targets))
     _print(rows)
     crashes = sum(row["crashes"] for row in rows.values())
     if not only and runs >= 1_000_000:
