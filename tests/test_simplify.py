@@ -130,3 +130,13 @@ def test_too_many_points_are_refused() -> None:
     line = [list(range(50_001)), [0, 1] * 25_000 + [0]]
     with pytest.raises(InputError, match="expected a drawing of at most 50000 points, found 50001; thin it out"):
         simplify_drawing([line])
+
+
+def test_of_many_drawings_the_one_that_cannot_be_used_is_named(tiny_onnx: Path) -> None:
+    classifier = Classifier(tiny_onnx, "cpu")
+    drawings = [[[[0, 9, 3 + number], [0, 5, 7]]] for number in range(600)]
+    expected = np.concatenate([classifier.predict_drawing(drawing).logits for drawing in drawings[::100]])
+    np.testing.assert_array_equal(classifier.predict_drawings(iter(drawings)).logits[::100], expected)
+    for bad in (0, 3, 599):
+        with pytest.raises(InputError, match=f"^drawing {bad}: expected a drawing of at least 2 points, found 1$"):
+            classifier.predict_drawings([*drawings[:bad], [[[1], [2]]], *drawings[bad:]])

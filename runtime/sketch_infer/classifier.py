@@ -14,9 +14,11 @@ import numpy.typing as npt
 from .engine import DEFAULT_BATCH_SIZE, run_all, usable_cores
 from .errors import ClassifierStateError, InputError, ModelFileError
 from .model_file import ModelMetadata, Precision
+from .pen_lines import PenLines
 from .predictions import Predictions
 from .providers import CPU, ProviderChoice
 from .session import Session
+from .simplify import simplify
 from .strokes import INPUT_SIZE, FloatArray, as_strokes, drawings_to_sketches
 
 _DEFAULT_MODELS = {"fp32": "default.onnx", "int8": "default_int8.onnx"}
@@ -201,20 +203,17 @@ class Classifier:
         Raises:
             InputError: if one of them cannot be used; it says which.
         """
-        from .pen_lines import PenLines
-        from .simplify import simplify  # late, as few need it
-
         sketches: list[FloatArray] = []
         remaining = iter(drawings)
         while block := list(islice(remaining, _DRAWINGS_AT_ONCE)):
             try:
                 sketches += drawings_to_sketches(simplify(PenLines.of(block)))
-            except InputError:
-                for number, drawing in enumerate(block, start=len(sketches)):
+            except InputError:  # one by one, to learn which it is
+                for drawing in block:
                     try:
-                        simplify(PenLines.of([drawing]))
+                        sketches += drawings_to_sketches(simplify(PenLines.of([drawing])))
                     except InputError as error:
-                        raise InputError(f"drawing {number}: {error}" if number else str(error)) from error
+                        raise InputError(f"drawing {len(sketches)}: {error}") from error
         return self.predict(sketches)
 
     def _session_for_one(self, opened: Session) -> Session:
