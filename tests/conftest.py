@@ -12,8 +12,9 @@ from click.testing import CliRunner, Result
 from sketch_export import cli as export_cli
 from sketch_export import export_onnx
 from sketch_export.proof import proof_strokes
+from sketch_infer import InputError, default_model
 from sketch_infer import cli as infer_cli
-from sketch_infer import default_model
+from sketch_infer.readers import Reading
 from sketch_models import SketchRNN, SketchRNNConfig
 
 # The same examples every time, so that a change is to blame for a failure; the other profile looks further.
@@ -38,6 +39,26 @@ def make_model(config: SketchRNNConfig = TINY, seed: int = 0) -> SketchRNN:
 
 def float64_weights(model: SketchRNN) -> dict[str, npt.NDArray[np.float64]]:
     return {name: tensor.double().numpy() for name, tensor in model.state_dict().items()}
+
+
+class Listening(Reading):
+    """Goes on with what cannot be used, and keeps all that it hears."""
+
+    skips = True
+
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+        self.notes: list[str] = []
+        self.bytes = 0
+
+    def bad(self, error: InputError) -> None:
+        self.errors.append(str(error))
+
+    def advance(self, n_bytes: int) -> None:
+        self.bytes += n_bytes
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 from bulk import forms
 from conftest import ROOT
@@ -177,11 +178,17 @@ def _second_run(place: Place) -> Outcome:
         first.communicate(timeout=60)
 
 
-def _without_pyarrow(place: Place) -> Outcome:
+def _table(place: Place, name: str, column: str, kept: int | None = None) -> str:
+    whole = place.folder / "whole.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({column: ["[]"]}), whole)
+    return _write(place, name, whole.read_bytes()[:kept])
+
+
+def _without_pyarrow(place: Place, source: str, output: str) -> Outcome:
     (place.folder / "hidden").mkdir()
     (place.folder / "hidden" / "pyarrow.py").write_text("raise ImportError('hidden')")
     environment = {**os.environ, "PYTHONPATH": str(place.folder / "hidden")}
-    return place.run("strokes.npy", output="out.parquet", env=environment)
+    return place.run(source, output=output, env=environment)
 
 
 def _in_shell(place: Place, line: str) -> Outcome:
@@ -225,6 +232,9 @@ FAULTS: dict[str, Callable[[Place], Outcome]] = {
     "a binary file that was cut off, `--on-error skip`": lambda p: p.run(
         _write(p, "short.bin", (forms.to_binary(DRAWING) * 3)[:-1]), *SKIP
     ),
+    "a table that was cut off": lambda p: p.run(_table(p, "short.parquet", "drawing", kept=-9)),
+    "a table without drawings": lambda p: p.run(_table(p, "words.parquet", "word")),
+    "a `.parquet` input without pyarrow": lambda p: _without_pyarrow(p, _write(p, "table.parquet", b""), "out.csv"),
     "one of several files is not there, `--on-error skip`": lambda place: place.run("none.npy", "good.ndjson", *SKIP),
     "a word that is no class, `--evaluate`": lambda p: p.run(
         _write(p, "words.ndjson", LINE.replace("cat", "zebra").encode()), "--evaluate"
@@ -246,7 +256,7 @@ FAULTS: dict[str, Callable[[Place], Outcome]] = {
         place, "COMMAND strokes.npy --format csv --output strokes.npy"
     ),
     "an output folder that is not there": lambda place: _in_shell(place, "COMMAND strokes.npy --output none/out.csv"),
-    "`.parquet` without pyarrow": _without_pyarrow,
+    "a `.parquet` output without pyarrow": lambda place: _without_pyarrow(place, "strokes.npy", "out.parquet"),
     "a page of more than 20,000 sketches": lambda p: p.run(
         _write(p, "most.npy", _npy(np.zeros((20_001, 2, 3), np.float32))), output="out.html"
     ),

@@ -94,7 +94,7 @@ def test_missing_folder_and_kind(tmp_path: Path) -> None:
     refused(tmp_path / "none.npy", "no such file")
     refused(tmp_path, "found a folder")
     (tmp_path / "strokes.txt").touch()
-    refused(tmp_path / "strokes.txt", r"expected a \.npy, \.npz, \.ndjson, \.ndjson\.gz or \.bin file")
+    refused(tmp_path / "strokes.txt", r"expected a \.npy, \.npz, \.ndjson, \.ndjson\.gz, \.parquet or \.bin file")
 
 
 def npy_bytes(array: np.ndarray) -> bytes:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import InputError
 from .sketch import INPUT_FORMATS, InputFormat, Reading, Sketch
@@ -11,7 +12,7 @@ __all__ = ["INPUT_FORMATS", "STDIN", "SUFFIXES", "InputFormat", "Reading", "Sket
 
 STDIN = "-"
 
-SUFFIXES = (".npy", ".npz", ".ndjson", ".ndjson.gz", ".bin")
+SUFFIXES = (".npy", ".npz", ".ndjson", ".ndjson.gz", ".parquet", ".bin")
 """Endings of the files that can be read, in lower case."""
 
 _ARRAY_FORMATS = ("auto", "network", "stroke-3", "stroke-5")
@@ -43,15 +44,18 @@ def expand_folders(sources: Iterable[str]) -> list[str]:
     return files
 
 
-def read_sketches(source: str, input_format: InputFormat = "auto", reading: Reading | None = None) -> Iterator[Sketch]:
+def read_sketches(
+    source: str, input_format: InputFormat = "auto", reading: Reading | None = None, opened: BinaryIO | None = None
+) -> Iterator[Sketch]:
     """Read a file's sketches one by one, in bounded memory.
 
     Args:
         source: `.npy` of one sketch (T, 3 or 5) or of many (N, T, 3 or 5); `.npz` of such arrays; `.ndjson` or
-            `.ndjson.gz` with one Quick, Draw! drawing a line; `.bin`, the binary form of those; `-` for `.ndjson` on
-            standard input.
+            `.ndjson.gz` with one Quick, Draw! drawing a line; `.parquet` with one a row; `.bin`, their binary form; `-`
+            for `.ndjson` on standard input.
         input_format: what the numbers mean; "auto" finds out as the table in docs/input.md says.
         reading: hears of what cannot be used; None to stop there.
+        opened: the file itself, seekable and at its start, where `source` is but its name: one in an object store.
 
     Raises:
         InputError: when the file cannot be used, at the first sketch that shows it; it names file and row or
@@ -59,12 +63,12 @@ def read_sketches(source: str, input_format: InputFormat = "auto", reading: Read
     """
     reading = reading or Reading()
     try:
-        yield from _open(source, input_format, reading)
+        yield from _open(source, input_format, reading, opened)
     except InputError as error:
         reading.bad(error)
 
 
-def _open(source: str, input_format: InputFormat, reading: Reading) -> Iterator[Sketch]:
+def _open(source: str, input_format: InputFormat, reading: Reading, opened: BinaryIO | None) -> Iterator[Sketch]:
     if source == STDIN:
         if sys.stdin is None:
             raise InputError("standard input: expected drawings, found it closed")
@@ -73,26 +77,31 @@ def _open(source: str, input_format: InputFormat, reading: Reading) -> Iterator[
 
         return read_lines(source, sys.stdin.buffer, input_format, reading)
     path = Path(source)
-    if path.is_dir():
+    if not opened and path.is_dir():
         raise InputError(f"{source}: expected a file, found a folder; name the files in it")
-    if not path.exists():
+    if not opened and not path.exists():
         raise InputError(f"{source}: no such file")
     name = path.name.lower()
     if name.endswith((".npy", ".npz")):
         _check_format(source, input_format, _ARRAY_FORMATS)
         from .arrays import read_npy, read_npz
 
-        return (read_npy if name.endswith(".npy") else read_npz)(source, input_format, reading)
+        return (read_npy if name.endswith(".npy") else read_npz)(source, input_format, reading, opened)
     if name.endswith((".ndjson", ".ndjson.gz")):
         _check_format(source, input_format, _DRAWING_FORMATS)
         from .drawings import read_ndjson
 
-        return read_ndjson(source, input_format, reading)
+        return read_ndjson(source, input_format, reading, opened)
+    if name.endswith(".parquet"):
+        _check_format(source, input_format, _DRAWING_FORMATS)
+        from .parquet import read_parquet
+
+        return read_parquet(source, input_format, reading, opened)
     if name.endswith(".bin"):
         _check_format(source, input_format, _DRAWING_FORMATS)
         from .drawings import read_binary
 
-        return read_binary(source, input_format, reading)
+        return read_binary(source, input_format, reading, opened)
     raise InputError(f"{source}: expected a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file")
 
 

@@ -9,8 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,7 @@ import numpy.typing as npt
 from ..errors import InputError, printable
 from ..strokes import INPUT_SIZE, FloatArray, as_strokes
 from .deltas import stroke_3_to_sketches, stroke_5_to_stroke_3
-from .sketch import InputFormat, Reading, Sketch
+from .sketch import InputFormat, Reading, Sketch, open_source
 
 STROKE_5 = 5
 """Values in a row of stroke-5: dx, dy, and one of pen down, pen up after this point, end."""
@@ -61,12 +60,16 @@ class _Header:
         return max(1, _BLOCK_BYTES // max(1, self.row_bytes))
 
 
-def read_npy(source: str, input_format: InputFormat, reading: Reading) -> Iterator[Sketch]:
+def read_npy(
+    source: str, input_format: InputFormat, reading: Reading, opened: BinaryIO | None = None
+) -> Iterator[Sketch]:
     """Read one array's sketches."""
     try:
-        with Path(source).open("rb") as file:
-            header = _read_header(source, file, os.fstat(file.fileno()).st_size)
-            blocks = _mapped(Path(source), file.tell(), header) if header.fortran else _blocks(source, file, header)
+        with open_source(source, opened) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            header = _read_header(source, file, size, strewn=_can_be_mapped(file))
+            blocks = _mapped(file, file.tell(), header) if header.fortran else _blocks(source, file, header)
             reading.advance(file.tell())
             for row, block in blocks:
                 input_format = _decide(source, header, block, input_format, reading)
@@ -76,11 +79,13 @@ def read_npy(source: str, input_format: InputFormat, reading: Reading) -> Iterat
         raise InputError(f"{source}: cannot be read: {error.strerror or error}") from error
 
 
-def read_npz(source: str, input_format: InputFormat, reading: Reading) -> Iterator[Sketch]:
+def read_npz(
+    source: str, input_format: InputFormat, reading: Reading, opened: BinaryIO | None = None
+) -> Iterator[Sketch]:
     """Read the sketches of all arrays, one array after the other; a sketch's index counts on."""
     first = 0
     try:
-        with zipfile.ZipFile(source) as archive:
+        with zipfile.ZipFile(opened or source) as archive:
             for member in archive.infolist():
                 name = f"{source}: {printable(member.filename.removesuffix('.npy'))}"
                 with _open_member(name, archive, member) as file:
@@ -168,12 +173,21 @@ def _blocks(name: str, file: Any, header: _Header) -> Iterator[tuple[int, Array]
         yield start, np.frombuffer(content, header.dtype).reshape(rows, *sketch_shape)
 
 
-def _mapped(path: Path, offset: int, header: _Header) -> Iterator[tuple[int, Array]]:
+def _can_be_mapped(file: BinaryIO) -> bool:
+    """Tell a file of this machine from a stream of an object store."""
+    try:
+        file.fileno()
+    except OSError:
+        return False
+    return True
+
+
+def _mapped(file: BinaryIO, offset: int, header: _Header) -> Iterator[tuple[int, Array]]:
     """Read an array in Fortran order, whose rows are strewn over the file; each block has a map of its own."""
     n, *sketch_shape = header.shape
     for start in range(0, n, header.at_once):
         shape = tuple(sketch_shape) if header.one else header.shape
-        mapped = np.memmap(path, header.dtype, "r", offset, shape, order="F")
+        mapped = np.memmap(file, header.dtype, "r", offset, shape, order="F")
         yield start, np.array(mapped[None] if header.one else mapped[start : start + header.at_once])
 
 

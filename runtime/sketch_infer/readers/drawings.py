@@ -1,12 +1,10 @@
 """Quick, Draw! drawings: a JSON object a line, or the data set's binary form."""
 
 import gzip
-import io
 import json
 import struct
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -15,12 +13,12 @@ from ..errors import InputError
 from ..pen_lines import PenLines
 from ..simplify import SIDE, simplify
 from ..strokes import drawings_to_sketches
-from .sketch import InputFormat, Reading, Sketch
+from .sketch import InputFormat, Reading, Sketch, open_source
 
 MOST_BYTES = 2**22
 """Bytes of one drawing that are read: 50,000 points take half as many, and a file without line ends fits no memory."""
 
-_AT_ONCE = 256
+AT_ONCE = 256
 """Drawings prepared together, fewer where they are of more than `MOST_BYTES` together."""
 
 _HEADER = struct.Struct("<Q2sbIH")
@@ -28,14 +26,16 @@ _HEADER = struct.Struct("<Q2sbIH")
 _LENGTH = struct.Struct("<H")
 """Of a stroke in binary form: number of points; then x and y follow, a byte a point each."""
 
-Row = tuple[str, object, int]
-"""Where a drawing stands, as messages say it; its record, a dict, or the InputError that it is none; and its bytes."""
+Row = tuple[str, object]
+"""Where a drawing stands, as messages say it; and its record, a dict, or the InputError that it is none."""
 
 
-def read_ndjson(source: str, input_format: InputFormat, reading: Reading) -> Iterator[Sketch]:
+def read_ndjson(
+    source: str, input_format: InputFormat, reading: Reading, opened: BinaryIO | None = None
+) -> Iterator[Sketch]:
     """Read `.ndjson` or `.ndjson.gz`."""
     try:
-        with Path(source).open("rb") as file:
+        with open_source(source, opened) as file:
             if source.lower().endswith(".gz"):
                 with gzip.GzipFile(fileobj=file) as lines:
                     yield from read_lines(source, lines, input_format, reading, file)
@@ -65,7 +65,7 @@ def read_lines(
     index = at = 0
     rows = _rows(called, lines)
     while block := _block(rows):
-        yield from _prepare(source, index, block, input_format, reading)
+        yield from prepare_drawings(source, index, block, input_format, reading)
         index += len(block)
         if source != "-":
             position = (file or lines).tell()
@@ -75,28 +75,28 @@ def read_lines(
         raise InputError(f"{called}: expected a drawing a line, found no line")
 
 
-def _block(rows: Iterator[Row]) -> list[Row]:
-    """Take the next rows off, one or more where there are any."""
-    block, n_bytes = [], 0
-    for row in rows:
+def _block(rows: Iterator[tuple[Row, int]]) -> list[Row]:
+    """Take the next rows off, which come with their bytes: one or more where there are any."""
+    block, total = [], 0
+    for row, n_bytes in rows:
         block.append(row)
-        n_bytes += row[2]
-        if len(block) == _AT_ONCE or n_bytes >= MOST_BYTES:
+        total += n_bytes
+        if len(block) == AT_ONCE or total >= MOST_BYTES:
             break
     return block
 
 
-def _rows(called: str, lines: BinaryIO | gzip.GzipFile) -> Iterator[Row]:
+def _rows(called: str, lines: BinaryIO | gzip.GzipFile) -> Iterator[tuple[Row, int]]:
     """Read lines; what ends the reading is the last row, so that those before it are not lost."""
     try:
         yield from _whole_rows(called, lines)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        yield called, InputError(f"not a whole gzip file ({error})"), 0
+        yield (called, InputError(f"not a whole gzip file ({error})")), 0
     except OSError as error:
-        yield called, InputError(f"cannot be read: {error.strerror or error}"), 0
+        yield (called, InputError(f"cannot be read: {error.strerror or error}")), 0
 
 
-def _whole_rows(called: str, lines: BinaryIO | gzip.GzipFile) -> Iterator[Row]:
+def _whole_rows(called: str, lines: BinaryIO | gzip.GzipFile) -> Iterator[tuple[Row, int]]:
     number = 0
     while line := lines.readline(MOST_BYTES + 1):
         number += 1
@@ -104,9 +104,9 @@ def _whole_rows(called: str, lines: BinaryIO | gzip.GzipFile) -> Iterator[Row]:
         if len(line) > MOST_BYTES:
             while line and not line.endswith(b"\n"):
                 line = lines.readline(MOST_BYTES)
-            yield where, InputError(f"expected a line of at most {MOST_BYTES} bytes, found a longer one"), 0
+            yield (where, InputError(f"expected a line of at most {MOST_BYTES} bytes, found a longer one")), 0
         elif line.strip():
-            yield where, _record(line), len(line)
+            yield (where, _record(line)), len(line)
 
 
 def _record(line: bytes) -> dict[str, Any] | InputError:
@@ -119,14 +119,16 @@ def _record(line: bytes) -> dict[str, Any] | InputError:
     return record
 
 
-def read_binary(source: str, input_format: InputFormat, reading: Reading) -> Iterator[Sketch]:
+def read_binary(
+    source: str, input_format: InputFormat, reading: Reading, opened: BinaryIO | None = None
+) -> Iterator[Sketch]:
     """Read `.bin`, the data set's binary form: simplified drawings without their words."""
     try:
-        with Path(source).open("rb") as file:
+        with open_source(source, opened) as file:
             index = at = 0
             rows = _binary_rows(source, file)
             while block := _block(rows):
-                yield from _prepare(source, index, block, input_format, reading)
+                yield from prepare_drawings(source, index, block, input_format, reading)
                 index += len(block)
                 reading.advance(file.tell() - at)
                 at = file.tell()
@@ -136,7 +138,7 @@ def read_binary(source: str, input_format: InputFormat, reading: Reading) -> Ite
         raise InputError(f"{source}: expected drawings in binary form, found none")
 
 
-def _binary_rows(source: str, file: io.BufferedReader) -> Iterator[Row]:
+def _binary_rows(source: str, file: BinaryIO) -> Iterator[tuple[Row, int]]:
     number = 0
     while header := file.read(_HEADER.size):
         where = f"{source}: drawing {number}"
@@ -146,13 +148,13 @@ def _binary_rows(source: str, file: io.BufferedReader) -> Iterator[Row]:
         except (struct.error, ValueError):
             # Where the next one begins is not known, so nothing after it can be read.
             error = InputError("expected a whole drawing in binary form, found the file cut off or damaged here")
-            yield where, error, 0
+            yield (where, error), 0
             return
-        yield where, {"drawing": drawing}, sum(2 * len(x) for x, _ in drawing)
+        yield (where, {"drawing": drawing}), sum(2 * len(x) for x, _ in drawing)
         number += 1
 
 
-def _binary_drawing(file: io.BufferedReader, n_strokes: int) -> list[tuple[bytes, bytes]]:
+def _binary_drawing(file: BinaryIO, n_strokes: int) -> list[tuple[bytes, bytes]]:
     """Read strokes; raises ValueError or struct.error where they are not whole or too many."""
     drawing, n_bytes = [], 0
     for _ in range(n_strokes):
@@ -165,9 +167,19 @@ def _binary_drawing(file: io.BufferedReader, n_strokes: int) -> list[tuple[bytes
     return drawing
 
 
-def _prepare(source: str, first: int, rows: list[Row], input_format: InputFormat, reading: Reading) -> Iterator[Sketch]:
-    """Prepare rows, all at once where that works, else one by one to learn which one does not."""
-    found: list[Sketch | InputError | None] = [row if isinstance(row, InputError) else None for _, row, _ in rows]
+def prepare_drawings(
+    source: str, first: int, rows: list[Row], input_format: InputFormat, reading: Reading
+) -> Iterator[Sketch]:
+    """Prepare rows, all at once where that works, else one by one to learn which one does not.
+
+    Args:
+        source: what the sketches carry as their source.
+        first: the index of the first row.
+        rows: where each stands, and its record or the InputError that it is none.
+        input_format: "auto", "simplified" or "raw".
+        reading: hears of what cannot be used, in order.
+    """
+    found: list[Sketch | InputError | None] = [row if isinstance(row, InputError) else None for _, row in rows]
     good = [position for position, outcome in enumerate(found) if outcome is None]
     for chosen in [good, *([position] for position in good)]:
         records: list[Any] = [rows[position][1] for position in chosen]
@@ -183,7 +195,7 @@ def _prepare(source: str, first: int, rows: list[Row], input_format: InputFormat
             word = record.get("word")
             label = word if isinstance(word, str) else None
             found[position] = Sketch(source, first + position, strokes, label, aspect)
-    for (where, *_), outcome in zip(rows, found, strict=True):
+    for (where, _), outcome in zip(rows, found, strict=True):
         if isinstance(outcome, Sketch):
             yield outcome
         elif outcome is not None:

@@ -1,8 +1,9 @@
 """A sketch from a file, and what a reader tells about the rest of the file."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import BinaryIO, Literal, get_args
 
 from ..errors import InputError
 from ..strokes import FloatArray
@@ -57,3 +58,12 @@ class Reading:
 
     def note(self, text: str) -> None:
         """Take note of how a file was understood, where it did not say so itself."""
+
+
+def open_source(source: str, opened: BinaryIO | None) -> AbstractContextManager[BinaryIO]:
+    """Return a file to read from its start: `opened`, which its owner closes, or the one at that path.
+
+    Raises:
+        OSError: if there is no such file, or it cannot be read.
+    """
+    return nullcontext(opened) if opened else Path(source).open("rb")
