@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, SAMPLES
 
-HEAVY = ("torch", "onnx", "onnxscript", "sketch_models", "sketch_export")
+HEAVY = ("torch", "onnx", "onnxscript", "ray", "pyarrow", "sketch_models", "sketch_export")
 
 
 def run(
@@ -27,7 +27,7 @@ def test_importing_the_runtime_loads_nothing_heavy() -> None:
 
 @pytest.mark.usefixtures("default_onnx")
 @pytest.mark.parametrize("arguments", [["--help"], [str(SAMPLES / "drawings.ndjson")]])
-def test_the_command_loads_neither_torch_nor_onnx(arguments: list[str]) -> None:
+def test_the_command_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys; from sketch_infer.cli import main\n"
         "try: main(sys.argv[1:])\n"
@@ -36,6 +36,16 @@ def test_the_command_loads_neither_torch_nor_onnx(arguments: list[str]) -> None:
     result = run(sys.executable, "-c", code, *arguments)
     assert result.returncode == 0
     assert result.stderr.splitlines()[-1] == "[]"
+
+
+def test_without_ray_the_pip_line_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ray.py").write_text("raise ImportError('no ray here')")
+    code = "from sketch_infer.cli import main; main()"
+    arguments = [SAMPLES / "drawings.npy", "--engine", "ray", "--output", tmp_path / "out"]
+    result = run(sys.executable, "-c", code, *arguments, env={"PYTHONPATH": str(tmp_path)})
+    assert result.returncode == 1
+    assert "(no ray here); install it with: pip install 'sketch-infer[ray]'" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_without_onnxruntime_the_pip_line_is_named(tmp_path: Path) -> None:

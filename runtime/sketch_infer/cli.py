@@ -17,6 +17,7 @@ from .model_file import PRECISIONS, Precision
 from .output import TEXT_FORMATS, choose_format
 from .progress import CommandReading
 from .providers import CPU, ProviderChoice
+from .ray_options import RayJob, RayOptions, engine_options
 from .readers import INPUT_FORMATS, STDIN, InputFormat, expand_folders
 from .resume import PartialLines, run_identity
 
@@ -32,6 +33,8 @@ Examples:
   sketch-infer big.npy --batch-size 32 --threads 2 --output out.parquet --quiet
   sketch-infer test/ --evaluate --output gallery.html --verbose
   sketch-infer strokes.npy --model mine.onnx --provider cuda
+  sketch-infer --engine ray drawings/ --output answers/ --actors 4 --in-order --logits
+  sketch-infer --engine ray /shared/drawings --output /shared/answers --overwrite --ray-address auto
   sketch-infer strokes.npy --model mine.onnx --compare-eager mine.pt
   sketch-infer --self-check --report check.html
   sketch-infer --version; sketch-infer --help
@@ -117,6 +120,7 @@ def _print_version(context: click.Context, _option: click.Parameter, wanted: boo
     help="Instead of classifying, prove the model on this device against eager PyTorch's recorded answers.",
 )
 @report_option
+@engine_options
 @click.option("-q", "--quiet", is_flag=True, help="No notes and no progress bar: results, warnings and errors alone.")
 @click.option("-v", "--verbose", is_flag=True, help="Also say which model and how many sketches, and how fast.")
 @click.option(
@@ -146,12 +150,13 @@ def main(
     report: Path | None,
     quiet: bool,
     verbose: bool,
+    ray: RayOptions | None,
 ) -> None:
     """Classify the sketches in STROKES.
 
     STROKES are files, or folders of files: .npy and .npz arrays, one sketch (T, 3) or many (N, T, 3) of rows
     (dx, dy, pen); Quick, Draw! drawings, one JSON object a line, as .ndjson, .ndjson.gz, or - for standard input, or in
-    binary form, .bin.
+    binary form, .bin; tables with a column drawing, .parquet.
 
     Exit codes: 0 done; 1 CUDA did not start, eager PyTorch differs, a self-check failed, or sketches were skipped;
     2 wrong usage or unusable input.
@@ -159,6 +164,12 @@ def main(
     if model and precision:
         raise click.UsageError("--precision chooses between the models of `make export`; leave it out with --model")
     model = model or default_model(precision or "fp32")
+    if ray and output:
+        from .ray.command import run  # late: ray takes seconds, and need not be installed
+
+        cuda = provider == "cuda"
+        run(RayJob(strokes, output, model, input_format, on_error, top_k, batch_size, cuda, quiet, verbose, ray))
+        return
     if self_check:
         _run_self_check(model, provider, strokes, format_, report)
         return

@@ -52,7 +52,7 @@ def run_all(
         ModelFileError: if ONNX Runtime fails on a chunk.
     """
     outputs = {name: np.empty((len(sketches), len(session.metadata.labels)), np.float32) for name in OUTPUTS}
-    longest_first = np.argsort([-_points(sketch) for sketch in sketches], kind="stable")
+    longest_first = np.argsort([-n_points(sketch) for sketch in sketches], kind="stable")
     size = max(1, min(batch_size, math.ceil(len(sketches) / workers)))  # something for every worker
     chunks = [longest_first[start : start + size] for start in range(0, len(sketches), size)]
 
@@ -70,7 +70,7 @@ def run_all(
         return outputs, sum(pool.map(run_chunk, chunks))
 
 
-def _points(sketch: FloatArray) -> int:
+def n_points(sketch: FloatArray) -> int:
     """Return the number of rows up to the last that is not padding."""
     if len(sketch) and sketch[-1].any():
         return len(sketch)

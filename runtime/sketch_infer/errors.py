@@ -8,6 +8,7 @@
     ├── SkippedError    (RuntimeError)   1       sketches that could not be used were left out, as asked for
     ├── DependencyError (ImportError)    1       a package that the asked-for work needs is not installed
     ├── ProviderError   (RuntimeError)   1       the asked-for execution provider did not start
+    ├── EngineError     (RuntimeError)   1       the cluster that was to run the work did not, or broke off
     └── ParityError     (AssertionError) 1       outputs or shapes differ from eager PyTorch
 
 Each message is one line: what was expected, what was found, what to do. The commands print it and exit
@@ -58,6 +59,10 @@ class DependencyError(SketchError, ImportError):
 
 class ProviderError(SketchError, RuntimeError):
     """The asked-for execution provider did not start."""
+
+
+class EngineError(SketchError, RuntimeError):
+    """The cluster that was to run the work did not, or broke off."""
 
 
 class ParityError(SketchError, AssertionError):

@@ -1,0 +1,27 @@
+"""Drawings on a cluster, with Ray Data: the same answers as those of one process, row for row.
+
+    from sketch_infer.ray import predict_dataset, read_dataset, write_dataset
+
+    found = predict_dataset(read_dataset("s3://drawings/2026/"), actors=63)
+    found.write_parquet("s3://answers/2026/")
+
+`SketchPredictor` is the class for `Dataset.map_batches` underneath, for data sets that are already Ray's. To import
+this package is to import ray; nothing else in `sketch_infer` does.
+"""
+
+from ..errors import DependencyError
+
+try:
+    import pyarrow  # noqa: F401
+    import ray.data  # noqa: F401
+except ImportError as error:
+    raise DependencyError(
+        f"Ray Data cannot be imported ({error}); install it with: pip install 'sketch-infer[ray]'"
+    ) from error
+
+from .dataset import predict_dataset
+from .predictor import SketchPredictor
+from .shards import Written, write_dataset
+from .source import read_dataset
+
+__all__ = ["SketchPredictor", "Written", "predict_dataset", "read_dataset", "write_dataset"]

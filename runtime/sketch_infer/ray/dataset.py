@@ -1,0 +1,99 @@
+"""A Ray Dataset of sketches into one of answers."""
+
+from pathlib import Path
+
+import ray
+
+from ..classifier import Classifier, default_model
+from ..engine import DEFAULT_BATCH_SIZE
+from ..errors import EngineError
+from ..readers import InputFormat
+from .predictor import SketchPredictor
+from .source import cluster_cores
+
+_ACTORS_A_FREE_CORE = 16
+"""A core is left to reading, writing and Ray itself where there are that many to share the work of one."""
+
+_CPUS_AN_ACTOR = 0.5
+"""What Ray counts, though an actor uses a whole core: so there is room on other machines for those of a lost one, whose
+work would else wait for ever. Ray fills every machine to the half before it goes beyond on one: a core for each."""
+
+ROWS_AT_ONCE = 512
+"""Sketches that an actor sorts by length and runs in chunks, as the one-process engine does."""
+
+
+def predict_dataset(
+    dataset: "ray.data.Dataset",
+    model: str | Path | None = None,
+    *,
+    actors: "int | tuple[int, int] | None" = None,
+    num_gpus: float = 0,
+    top_k: int = 5,
+    logits: bool = False,
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    input_format: InputFormat = "auto",
+    on_error: str = "stop",
+) -> "ray.data.Dataset":
+    """Classify the rows of a data set, lazily as Ray does: nothing runs before its rows are taken or written.
+
+    Args:
+        dataset: of `read_dataset`, or any with a column `strokes` or `drawing` (see `SketchPredictor`).
+        model: a model file of this machine, whose bytes go to the actors; the installation's own when None.
+        actors: how many processes classify, each on one core, or the least and the most, for Ray to choose; by default
+            one a GPU or core, but of more than sixteen cores every seventeenth is left to read and write.
+        num_gpus: of an actor; the model runs on CUDA then, and fails where it does not start.
+        top_k: classes to name a sketch.
+        logits: whether to add a column of them.
+        batch_size: sketches per call into ONNX Runtime.
+        input_format: of drawings.
+        on_error: "stop" at a row that cannot be used, or "skip": its answers are null and `error` says why.
+
+    Returns:
+        the rows with label, probability, top, cut, error, and logits where asked for; without strokes and drawing.
+
+    Raises:
+        ModelFileError: if the model cannot be used.
+        EngineError: if the cluster is too small for the actors.
+    """
+    path = default_model() if model is None else Path(model)
+    Classifier(path, "cpu", threads=1).close()  # one error here, and not one an actor
+    return dataset.map_batches(
+        SketchPredictor,
+        fn_constructor_args=[ray.put(path.read_bytes())],
+        fn_constructor_kwargs={
+            "top_k": top_k,
+            "logits": logits,
+            "provider": "cuda" if num_gpus else "cpu",
+            "batch_size": batch_size,
+            "input_format": input_format,
+            "on_error": on_error,
+        },
+        batch_size=ROWS_AT_ONCE,
+        batch_format="pyarrow",
+        compute=_pool(actors, num_gpus),
+        # Ray starts an actor that dies, alone or with its machine, again and gives it what it had not finished.
+        num_cpus=_CPUS_AN_ACTOR,
+        num_gpus=num_gpus or None,
+    )
+
+
+def _pool(actors: "int | tuple[int, int] | None", num_gpus: float) -> "ray.data.ActorPoolStrategy":
+    """Return the pool of actors.
+
+    Raises:
+        EngineError: if the cluster has no core, or share of a GPU, for each.
+    """
+    if isinstance(actors, tuple):
+        return ray.data.ActorPoolStrategy(min_size=actors[0], max_size=actors[1])
+    cores = cluster_cores()
+    most, has = cores, f"{cores} CPUs"
+    if num_gpus:
+        gpus = ray.cluster_resources().get("GPU", 0.0)
+        most, has = min(cores, int(gpus / num_gpus)), f"{has} and {gpus:g} GPUs"
+    chosen = actors or min(most, cores - cores // (_ACTORS_A_FREE_CORE + 1))
+    if not 1 <= chosen <= most:
+        each = f"1 CPU and {num_gpus:g} GPU" if num_gpus else "1 CPU"
+        raise EngineError(
+            f"expected room for actors of {each} each, {max(1, chosen)} in all; found a Ray cluster of {has}"
+        )
+    return ray.data.ActorPoolStrategy(size=chosen)

@@ -1,0 +1,165 @@
+"""The class that Ray's actors are made of."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import ray
+
+from ..bulk import classify_sketches
+from ..classifier import Classifier
+from ..engine import DEFAULT_BATCH_SIZE
+from ..errors import InputError
+from ..formats import to_records
+from ..providers import ProviderChoice
+from ..readers import InputFormat, Reading, Sketch
+from ..readers.drawings import Row, prepare_drawings
+from ..strokes import INPUT_SIZE, FloatArray, as_strokes
+from .columns import answers, strokes_of
+
+_INPUTS = ("strokes", "drawing")
+
+
+class SketchPredictor:
+    """Classify batches of a Ray Dataset: the model is opened once an actor, and runs on one thread.
+
+        dataset.map_batches(SketchPredictor, batch_format="pyarrow", batch_size=512, concurrency=4, num_cpus=1)
+
+    Args:
+        model: path of a model file that every machine has there, the installation's own when None, or a reference to
+            the bytes of one, ``ray.put(Path("mine.onnx").read_bytes())``.
+        top_k: classes to name a sketch.
+        logits: whether to add them.
+        provider: "cpu", or "cuda" for actors that Ray gives a GPU (`num_gpus`).
+        batch_size: sketches per call into ONNX Runtime, taken from the batch in order of length.
+        input_format: of drawings: "auto", "simplified" or "raw".
+        on_error: "stop" at a row that cannot be used, or "skip" it: its answers are null and `error` says why.
+
+    Raises:
+        ModelFileError: if the model cannot be used.
+        ProviderError: if CUDA was asked for and did not start.
+    """
+
+    def __init__(
+        self,
+        model: "str | Path | ray.ObjectRef | None" = None,
+        *,
+        top_k: int = 5,
+        logits: bool = False,
+        provider: ProviderChoice = "cpu",
+        batch_size: int = DEFAULT_BATCH_SIZE,
+        input_format: InputFormat = "auto",
+        on_error: str = "stop",
+    ) -> None:
+        if isinstance(model, ray.ObjectRef):
+            with tempfile.TemporaryDirectory(prefix="sketch-infer-") as folder:
+                path = Path(folder) / "model.onnx"
+                path.write_bytes(ray.get(model))
+                self._classifier = Classifier(path, provider, batch_size, threads=1)
+        else:
+            self._classifier = Classifier(model, provider, batch_size, threads=1)
+        self._top_k, self._logits = top_k, logits
+        self._input_format, self._skips = input_format, on_error == "skip"
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Classify a batch.
+
+        Args:
+            batch: with a column `strokes`, float32 dx, dy, pen of one point after the other, or `drawing`, strokes in
+                Quick, Draw! form; rows with an `error` are passed on.
+
+        Returns:
+            the batch's other columns; label, probability, top and, where asked for, logits, float32; cut, whether
+            points beyond the network's length were left out; error.
+
+        Raises:
+            InputError: if there is no such column or, with "stop", a row cannot be used.
+        """
+        if not isinstance(batch, pa.Table):
+            raise InputError(f"expected batch_format='pyarrow' in map_batches, found {type(batch).__name__}")
+        outcomes: list[dict[str, Any]] = [{"error": reason} for reason in _column(batch, "error")]
+        sketches = self._sketches(batch, outcomes)
+        heard = _Heard(self._skips)
+        row_of = {id(sketch): row for row, sketch in sketches.items()}
+        length = self._classifier.metadata.sequence_length
+        for found, predictions in classify_sketches(self._classifier, list(sketches.values()), heard):
+            records = to_records(found, predictions, self._top_k)
+            for sketch, record, logits in zip(found, records, predictions.logits, strict=True):
+                cut = bool(sketch.strokes[length:].any())
+                outcomes[row_of.pop(id(sketch))].update(record, logits=logits, cut=cut)
+        for row, reason in zip(row_of.values(), heard.reasons, strict=True):  # in order, both
+            outcomes[row]["error"] = reason
+        columns = answers(self._logits)
+        answered = pa.Table.from_pylist(outcomes, columns)
+        kept = [name for name in batch.column_names if name not in (*_INPUTS, *columns.names)]
+        table = batch.select(kept)
+        for field in columns:
+            table = table.append_column(field, answered[field.name])
+        return table
+
+    def _sketches(self, batch: pa.Table, outcomes: list[dict[str, Any]]) -> dict[int, Sketch]:
+        """Return the sketches by their rows, and put the errors of the others into their outcomes."""
+        if "strokes" in batch.column_names:
+            return self._from_strokes(batch, outcomes)
+        if "drawing" not in batch.column_names:
+            raise InputError(f"expected a column strokes or drawing, found {', '.join(batch.column_names)}")
+        rows = [row for row, outcome in enumerate(outcomes) if outcome["error"] is None]
+        drawings = batch["drawing"].to_pylist()
+        records: list[Row] = [(f"row {row} of a batch", {"drawing": drawings[row]}) for row in rows]
+        heard = _Heard(self._skips)
+        sketches = {
+            rows[sketch.index]: sketch for sketch in prepare_drawings("", 0, records, self._input_format, heard)
+        }
+        for row, reason in zip((row for row in rows if row not in sketches), heard.reasons, strict=True):
+            outcomes[row]["error"] = reason
+        return sketches
+
+    def _from_strokes(self, batch: pa.Table, outcomes: list[dict[str, Any]]) -> dict[int, Sketch]:
+        column = batch["strokes"]
+        try:
+            column = column.cast(pa.list_(pa.float32()))
+        except pa.ArrowException as error:
+            raise InputError(f"expected strokes as list<float>, 3 numbers a point, found {column.type}") from error
+        sources, indices = _column(batch, "source"), _column(batch, "index")
+        sketches = {}
+        for row, values in enumerate(strokes_of(column)):
+            if outcomes[row]["error"] is not None:
+                continue
+            try:
+                strokes = _points(values)
+            except InputError as error:
+                if not self._skips:
+                    raise
+                outcomes[row]["error"] = str(error)
+            else:
+                # A message may name them; a data set that has none is called what it is.
+                index = row if indices[row] is None else indices[row]
+                sketches[row] = Sketch(str(sources[row] or "a batch"), index, strokes)
+        return sketches
+
+
+class _Heard(Reading):
+    """Keeps the reasons for which rows cannot be used, in their order."""
+
+    def __init__(self, skips: bool) -> None:
+        self.skips = skips
+        self.reasons: list[str] = []
+
+    def bad(self, error: InputError) -> None:
+        """Keep the reason, or stop."""
+        if not self.skips:
+            raise error
+        self.reasons.append(str(error))
+
+
+def _points(values: FloatArray | None) -> FloatArray:
+    if values is None or len(values) % INPUT_SIZE:
+        found = "null" if values is None else f"{len(values)} numbers"
+        raise InputError(f"expected strokes of {INPUT_SIZE} numbers a point, found {found}")
+    return as_strokes(values.reshape(-1, INPUT_SIZE))
+
+
+def _column(batch: pa.Table, name: str) -> list[Any]:
+    values: list[Any] = batch[name].to_pylist() if name in batch.column_names else [None] * len(batch)
+    return values
