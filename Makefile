@@ -20,10 +20,10 @@ EXPORT := $(BIN)/sketch-export onnx \
 	$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT),--random-weights)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup export infer train test bench bulk fuzz docs compat lint typecheck wheel web web-serve web-test web-bench clean
+.PHONY: help setup export infer train test bench bench-ray bulk fuzz docs compat lint typecheck wheel web web-serve web-test web-bench clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## Install both packages and the development tools into .venv
 
@@ -55,6 +55,9 @@ fuzz: $(FUZZ_INSTALLED) ## Fuzz the readers and what loads a model, a million ex
 docs: setup ## Build the library's reference from its docstrings, as pages in dist/docs
 	$(BIN)/pdoc --docformat google --output-directory dist/docs sketch_infer
 	@ls dist/docs/sketch_infer.html
+
+bench-ray: $(MODELS) ## Measure what Ray costs beside one process on this machine, into docs/ray.json (about 20 minutes)
+	PYTHONPATH=tests $(BIN)/python -m ray_bench
 
 compat: $(MODELS) ## Self-check both models under several releases of ONNX Runtime, each in an environment of its own
 	PYTHONPATH=tests $(BIN)/python -m compat
