@@ -53,7 +53,7 @@ fuzz: $(FUZZ_INSTALLED) ## Fuzz the readers and what loads a model, a million ex
 	PYTHONPATH=tests $(BIN)/python -m fuzz $(FUZZ)
 
 docs: setup ## Build the library's reference from its docstrings, as pages in dist/docs
-	$(BIN)/pdoc --docformat google --output-directory dist/docs sketch_infer
+	$(BIN)/pdoc --docformat google --output-directory dist/docs sketch_infer sketch_infer.ray
 	@ls dist/docs/sketch_infer.html
 
 bench-ray: $(MODELS) ## Measure what Ray costs beside one process on this machine, into docs/ray.json (about 20 minutes)
