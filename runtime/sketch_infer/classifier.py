@@ -8,7 +8,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
 
 from .engine import DEFAULT_BATCH_SIZE, run_all, usable_cores
@@ -19,11 +18,10 @@ from .predictions import Predictions
 from .providers import CPU, ProviderChoice
 from .session import Session
 from .simplify import simplify
-from .strokes import INPUT_SIZE, FloatArray, as_strokes, drawings_to_sketches
+from .strokes import FloatArray, as_sketches, drawings_to_sketches
 
 _DEFAULT_MODELS = {"fp32": "default.onnx", "int8": "default_int8.onnx"}
 """Files inside this package; `make export` writes them and the wheel carries them."""
-
 
 _DRAWINGS_AT_ONCE = 512
 
@@ -167,7 +165,7 @@ class Classifier:
             ClassifierStateError: if the classifier was closed, or a fork copied it.
         """
         opened = self._open_session()
-        sketches = _as_sketches(list(strokes) if isinstance(strokes, Iterator) else strokes)
+        sketches = as_sketches(list(strokes) if isinstance(strokes, Iterator) else strokes)
         session = self._session_for_one(opened) if len(sketches) == 1 else opened
         outputs, n_cut = run_all(session, sketches, self._batch_size, self._workers)
         if n_cut:
@@ -235,36 +233,3 @@ class Classifier:
         except ModelFileError:  # the file is gone: what is open still works
             return opened
         return shared if shared.content_sha256 == opened.content_sha256 else opened  # or was replaced
-
-
-def _as_sketches(strokes: object) -> list[FloatArray]:
-    """Split what `Classifier.predict` accepts into float32 sketches (T, 3)."""
-    if not isinstance(strokes, list | tuple) or (strokes and _is_point(strokes[0])):
-        array = as_strokes(strokes)
-        return list(array if array.ndim == 3 else array[None])
-    if strokes and all(_is_float32_sketch(values) for values in strokes) and np.isfinite(np.concatenate(strokes)).all():
-        return list(strokes)  # checked all at once: one by one would take a tenth of the time of an int8 model
-    sketches = []
-    for position, values in enumerate(strokes):
-        try:
-            sketch = as_strokes(values)
-        except InputError as error:
-            raise InputError(f"sketch {position}: {error}") from error
-        if sketch.ndim != 2:
-            raise InputError(f"sketch {position}: expected shape (T, {INPUT_SIZE}), found {sketch.shape}")
-        sketches.append(sketch)
-    return sketches
-
-
-def _is_float32_sketch(values: object) -> bool:
-    return (
-        isinstance(values, np.ndarray)
-        and values.dtype == np.float32
-        and values.ndim == 2
-        and values.shape[1] == INPUT_SIZE
-    )
-
-
-def _is_point(value: object) -> bool:
-    """Tell a point, a row of one sketch, from a sketch."""
-    return isinstance(value, list | tuple | np.ndarray) and len(value) > 0 and np.isscalar(value[0])

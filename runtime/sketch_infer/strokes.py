@@ -128,3 +128,43 @@ def to_batch(sketches: Sequence[FloatArray], sequence_length: int) -> tuple[Floa
         row[: len(sketch)] = sketch[:sequence_length]
         n_cut += bool(np.any(sketch[sequence_length:]))
     return batch, n_cut
+
+
+def as_sketches(strokes: object) -> list[FloatArray]:
+    """Split one sketch or many into float32 sketches (T, 3).
+
+    Args:
+        strokes: one sketch (T, 3), an array (N, T, 3), or a list of sketches (T, 3) of mixed lengths.
+
+    Raises:
+        InputError: if the strokes have another shape or dtype, or values that are not finite; it says which sketch.
+    """
+    if not isinstance(strokes, list | tuple) or (strokes and _is_point(strokes[0])):
+        array = as_strokes(strokes)
+        return list(array if array.ndim == 3 else array[None])
+    if strokes and all(_is_float32_sketch(values) for values in strokes) and np.isfinite(np.concatenate(strokes)).all():
+        return list(strokes)  # checked all at once: one by one would take a tenth of the time of an int8 model
+    sketches = []
+    for position, values in enumerate(strokes):
+        try:
+            sketch = as_strokes(values)
+        except InputError as error:
+            raise InputError(f"sketch {position}: {error}") from error
+        if sketch.ndim != 2:
+            raise InputError(f"sketch {position}: expected shape (T, {INPUT_SIZE}), found {sketch.shape}")
+        sketches.append(sketch)
+    return sketches
+
+
+def _is_float32_sketch(values: object) -> bool:
+    return (
+        isinstance(values, np.ndarray)
+        and values.dtype == np.float32
+        and values.ndim == 2
+        and values.shape[1] == INPUT_SIZE
+    )
+
+
+def _is_point(value: object) -> bool:
+    """Tell a point, a row of one sketch, from a sketch."""
+    return isinstance(value, list | tuple | np.ndarray) and len(value) > 0 and np.isscalar(value[0])
