@@ -72,6 +72,13 @@ def inputs(tmp_path: Path) -> Path:
     return write_inputs(tmp_path / "in")
 
 
+def write_and_compare(dataset: Any, output: Path, model: Path, inputs: Path, n: int = 2603) -> None:
+    written = write_dataset(dataset, output)
+    rows, logits, _ = found(output)
+    assert written.n_sketches == len(rows) == n
+    assert same(rows, logits, model, str(inputs))
+
+
 def test_the_command_answers_bit_for_bit_and_in_order(
     sketch_infer: Run, inputs: Path, tiny_onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,11 +149,8 @@ def test_an_actor_killed_in_the_middle_loses_and_doubles_no_row(inputs: Path, ti
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sketch_infer.ray.dataset.SketchPredictor", KilledOnce)
         dataset = predict_dataset(read_dataset(str(inputs)), tiny_onnx, actors=1, logits=True)
-    written = write_dataset(dataset, tmp_path / "out")
+    write_and_compare(dataset, tmp_path / "out", tiny_onnx, inputs)
     assert marker.exists()
-    rows, logits, _ = found(tmp_path / "out")
-    assert written.n_sketches == len(rows) == 2603
-    assert same(rows, logits, tiny_onnx, str(inputs))
 
 
 def test_a_reader_killed_in_the_middle_loses_and_doubles_no_row(
@@ -165,11 +169,8 @@ def test_a_reader_killed_in_the_middle_loses_and_doubles_no_row(
     monkeypatch.setattr(source, "_SketchSource", KilledOnce)
     monkeypatch.setattr(source, "_BLOCK_BYTES", 2**14)  # so that blocks are on their way by then
     dataset = predict_dataset(read_dataset(str(inputs)), tiny_onnx, actors=1, logits=True)
-    written = write_dataset(dataset, tmp_path / "out")
+    write_and_compare(dataset, tmp_path / "out", tiny_onnx, inputs)
     assert marker.exists()
-    rows, logits, _ = found(tmp_path / "out")
-    assert written.n_sketches == len(rows) == 2603
-    assert same(rows, logits, tiny_onnx, str(inputs))
 
 
 def test_a_writer_killed_after_its_file_doubles_no_row(tiny_onnx: Path, tmp_path: Path) -> None:
@@ -186,11 +187,8 @@ def test_a_writer_killed_after_its_file_doubles_no_row(tiny_onnx: Path, tmp_path
     dataset = predict_dataset(read_dataset(str(SAMPLES / "drawings.ndjson")), tiny_onnx, actors=1, logits=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shards, "_ShardSink", KilledOnce)
-        written = write_dataset(dataset, tmp_path / "out")
+        write_and_compare(dataset, tmp_path / "out", tiny_onnx, SAMPLES / "drawings.ndjson", n=8)
     assert marker.exists()
-    assert written.n_sketches == 8
-    rows, logits, _ = found(tmp_path / "out")
-    assert same(rows, logits, tiny_onnx, str(SAMPLES / "drawings.ndjson"))
 
 
 def test_the_class_takes_a_data_set_that_is_already_rays(tiny_onnx: Path) -> None:
@@ -349,8 +347,5 @@ def test_a_machine_lost_in_the_middle_loses_and_doubles_no_row(
     dataset = predict_dataset(read_dataset(str(inputs)), tiny_onnx, logits=True)
     thread = threading.Thread(target=lose, daemon=True)
     thread.start()
-    written = write_dataset(dataset, tmp_path / "out")
+    write_and_compare(dataset, tmp_path / "out", tiny_onnx, inputs)
     thread.join()
-    rows, logits, _ = found(tmp_path / "out")
-    assert written.n_sketches == len(rows) == 2603
-    assert same(rows, logits, tiny_onnx, str(inputs))
