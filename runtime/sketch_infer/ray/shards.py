@@ -119,7 +119,7 @@ def refuse_taken(output: Path, overwrite: bool) -> None:
     found = [path.name for path in output.iterdir()]
     if found and not overwrite:
         raise OutputError(
-            f"{output}: expected a new or empty folder, found {len(found)} files; --overwrite replaces them"
+            f"{output}: expected a new or empty folder, found {min(found)} in it; --overwrite replaces what is there"
         )
     others = [
         name for name in found if name != _ERRORS and not (name.startswith("part-") and name.endswith(".parquet"))
