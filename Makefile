@@ -113,8 +113,7 @@ $(WEB_PAGE): $(WEB_INSTALLED) $(MODEL) $(wildcard $(WEB)/*.html $(WEB)/*.ts $(WE
 	@$(NODE_CHECK)
 	cd $(WEB) && npx vite build --logLevel warn
 
-SOURCES := $(wildcard runtime/sketch_infer/*.py runtime/sketch_infer/readers/*.py models/sketch_models/*.py export/sketch_export/*.py \
-	export/sketch_export/passes/*.py)
+SOURCES := $(shell find runtime/sketch_infer models/sketch_models export/sketch_export -name '*.py')
 
 $(MODEL): $(INSTALLED) $(CHECKPOINT) $(SOURCES)
 	$(EXPORT) --output $@

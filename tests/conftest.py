@@ -13,8 +13,8 @@ from sketch_export import cli as export_cli
 from sketch_export import export_onnx
 from sketch_export.proof import proof_strokes
 from sketch_infer import InputError, default_model
-from sketch_infer import cli as infer_cli
-from sketch_infer.readers import Reading
+from sketch_infer.cli import main as infer_cli
+from sketch_infer.readers.sketch import Reading
 from sketch_models import SketchRNN, SketchRNNConfig
 
 # The same examples every time, so that a change is to blame for a failure; the other profile looks further.

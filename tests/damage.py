@@ -10,7 +10,7 @@ from conftest import TINY_LABELS
 from onnx import numpy_helper
 
 from sketch_export.exporter import seal
-from sketch_infer.model_file import Probes
+from sketch_infer.model.contract import Probes
 
 
 def flip_bit(path: Path, position: int) -> None:

@@ -12,9 +12,9 @@ import pytest
 from conftest import Listening
 
 from sketch_infer import Classifier
-from sketch_infer.bulk import classify_sketches
-from sketch_infer.formats import to_records
-from sketch_infer.readers import expand_folders, read_sketches
+from sketch_infer.inference.stream import classify_sketches
+from sketch_infer.readers.files import expand_folders, read_sketches
+from sketch_infer.writers.text import to_records
 
 
 def drawing(seed: int, n_points: int) -> list[list[list[int]]]:

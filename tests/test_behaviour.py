@@ -13,11 +13,11 @@ from conftest import TINY_LABELS, Run, make_model
 from sketch_export import export_onnx
 from sketch_export.behaviour import Disagreement, behaviour_tables, compare_behaviour
 from sketch_export.drawings import DRAWINGS
+from sketch_infer.checks.report import Report, SketchAnswer
+from sketch_infer.checks.report_page import to_html, write_report
+from sketch_infer.checks.self_check import self_check
 from sketch_infer.errors import InputError
-from sketch_infer.report import Report, SketchAnswer, write_report
-from sketch_infer.report_html import to_html
-from sketch_infer.self_check import self_check
-from sketch_infer.sketch_svg import sketch_svg
+from sketch_infer.html.sketch_svg import sketch_svg
 from sketch_models import save_checkpoint
 
 

@@ -14,8 +14,8 @@ from bulk import forms
 from conftest import Run, make_model
 
 from sketch_infer import Classifier, drawing_to_sketch
-from sketch_infer.bulk import SKETCHES_AT_ONCE, classify_sketches
-from sketch_infer.readers import Sketch
+from sketch_infer.inference.stream import SKETCHES_AT_ONCE, classify_sketches
+from sketch_infer.readers.sketch import Sketch
 
 DRAWINGS = forms.simplified(4000, seed=9)
 N = len(DRAWINGS)
@@ -107,7 +107,7 @@ def test_a_torn_last_line_is_written_again(sketch_infer: Run, tiny_onnx: Path, l
     options = (lines, "--model", tiny_onnx, "--output", tmp_path / "out.jsonl", "-q")
     assert sketch_infer(*options).exit_code == 0
     whole = (tmp_path / "out.jsonl").read_bytes()
-    from sketch_infer.resume import PartialLines, run_identity
+    from sketch_infer.writers.partial_lines import PartialLines, run_identity
 
     classifier = Classifier(tiny_onnx, "cpu")
     identity = run_identity([str(lines)], classifier.content_sha256, "auto", 5)

@@ -8,9 +8,9 @@ from conftest import TINY_LABELS, make_model
 from sketch_export import export_onnx
 from sketch_export.proof import proof_strokes
 from sketch_infer import Classifier, InputError, ModelFileError, Predictions, TruncationWarning, default_model
-from sketch_infer import classifier as classifier_module
-from sketch_infer.providers import CPU, ProviderChoice
-from sketch_infer.session import Session
+from sketch_infer.inference import classifier as classifier_module
+from sketch_infer.inference.providers import CPU, ProviderChoice
+from sketch_infer.inference.session import Session
 from sketch_models import run_eager
 
 Strokes = npt.NDArray[np.float32]

@@ -12,7 +12,7 @@ from conftest import TINY_LABELS, make_model
 
 from sketch_export import export_onnx
 from sketch_infer import Classifier, ClassifierStateError, ModelFileError
-from sketch_infer.strokes import FloatArray
+from sketch_infer.strokes.preprocess import FloatArray
 
 
 def test_threads_share_one(tiny_onnx: Path, tiny_strokes: FloatArray) -> None:

@@ -10,7 +10,7 @@ import torch
 from conftest import ROOT, SAMPLES, Run, make_model
 
 from sketch_export import export_onnx
-from sketch_infer.cli import EXAMPLES, main
+from sketch_infer.cli.main import EXAMPLES, main
 
 PAGE = (ROOT / "docs" / "sketch-infer.md").read_text(encoding="utf-8")
 CONTEXT = click.Context(main, info_name="sketch-infer")

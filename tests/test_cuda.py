@@ -11,8 +11,8 @@ from sketch_export import export_onnx, prove
 from sketch_export.layers import compare_layers, layers_table
 from sketch_export.proof import proof_strokes
 from sketch_infer import Classifier
-from sketch_infer.providers import CUDA
-from sketch_infer.self_check import self_check
+from sketch_infer.checks.self_check import self_check
+from sketch_infer.inference.providers import CUDA
 from sketch_models import SketchRNN, SketchRNNConfig
 
 pytestmark = pytest.mark.cuda

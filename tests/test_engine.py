@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sketch_infer import Classifier, ModelFileError, engine
-from sketch_infer.session import Session
-from sketch_infer.strokes import FloatArray
+from sketch_infer import Classifier, ModelFileError
+from sketch_infer.inference import cores
+from sketch_infer.inference.batching import run_all
+from sketch_infer.inference.session import Session
+from sketch_infer.strokes.preprocess import FloatArray
 
 
 def mixed_sketches(n_sketches: int) -> list[FloatArray]:
@@ -19,10 +21,10 @@ def mixed_sketches(n_sketches: int) -> list[FloatArray]:
 @pytest.mark.parametrize(("batch_size", "workers"), [(1, 1), (3, 1), (3, 4), (100, 2)])
 def test_results_stand_in_the_order_of_the_sketches(tiny_onnx: Path, batch_size: int, workers: int) -> None:
     session, sketches = Session(tiny_onnx, "cpu"), mixed_sketches(40)
-    found, n_cut = engine.run_all(session, sketches, batch_size, workers)
+    found, n_cut = run_all(session, sketches, batch_size, workers)
     assert n_cut == sum(len(sketch) > 24 for sketch in sketches)
     for row, sketch in enumerate(sketches):
-        alone, _ = engine.run_all(session, [sketch], 1, 1)
+        alone, _ = run_all(session, [sketch], 1, 1)
         for name, values in alone.items():
             np.testing.assert_array_equal(found[name][row], values[0])
 
@@ -76,7 +78,7 @@ def test_the_cores_of_a_container(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str | None, expected: int
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
-    monkeypatch.setattr(engine, "_CPU_LIMIT", tmp_path / "cpu.max")
+    monkeypatch.setattr(cores, "_CPU_LIMIT", tmp_path / "cpu.max")
     if limit:
         (tmp_path / "cpu.max").write_text(limit + "\n")
-    assert engine.usable_cores() == expected
+    assert cores.usable_cores() == expected

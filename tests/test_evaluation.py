@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sketch_infer.evaluation import Confusion, evaluate
+from sketch_infer.checks.evaluation import Confusion, evaluate
 
 CLASSES = ("ant", "bee", "cat", "dog", "eel", "fox")
 

@@ -14,10 +14,10 @@ from sketch_export.exporter import seal
 from sketch_export.proof import BATCHES, proof_strokes
 from sketch_export.weights import weights_sha256
 from sketch_infer import InputError, OutputError, to_batch
-from sketch_infer.model_file import OUTPUTS
-from sketch_infer.parity import FP32_TOLERANCE
-from sketch_infer.session import Session
-from sketch_infer.strokes import FloatArray
+from sketch_infer.checks.parity import FP32_TOLERANCE
+from sketch_infer.inference.session import Session
+from sketch_infer.model.contract import OUTPUTS
+from sketch_infer.strokes.preprocess import FloatArray
 from sketch_models import SketchRNN, SketchRNNConfig, run_eager
 
 CONFIGS = [

@@ -10,7 +10,7 @@ from conftest import SAMPLES, TINY_LABELS, Run, make_model
 from sketch_export.cli import main
 from sketch_export.exporter import seal
 from sketch_infer import Classifier
-from sketch_infer.session import Session
+from sketch_infer.inference.session import Session
 from sketch_models import SketchRNNConfig, save_checkpoint
 
 

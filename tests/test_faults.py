@@ -286,6 +286,6 @@ def test_faults(place: Place, fault: str, message: str, code: str, kept: str) ->
 
 
 def _has_gpu() -> bool:
-    from sketch_infer.providers import missing_for_cuda
+    from sketch_infer.inference.providers import missing_for_cuda
 
     return not missing_for_cuda()

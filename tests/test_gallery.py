@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from sketch_infer.errors import OutputError
-from sketch_infer.gallery import MAX_SKETCHES, GalleryWriter
-from sketch_infer.predictions import Predictions
-from sketch_infer.readers import Sketch
-from sketch_infer.sketch_svg import sketch_svg
+from sketch_infer.html.sketch_svg import sketch_svg
+from sketch_infer.inference.predictions import Predictions
+from sketch_infer.readers.sketch import Sketch
+from sketch_infer.writers.gallery import MAX_SKETCHES, GalleryWriter
 
 CLASSES = ("ant", "bee", "cat", "dog", "eel", "fox")
 SQUARE = np.array([[1, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 1]], np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 from golden.__main__ import FILE, golden_text
 
 from sketch_infer import default_model, drawing_to_sketch
-from sketch_infer.session import Session
+from sketch_infer.inference.session import Session
 
 
 def test_the_committed_vectors_are_what_the_generator_makes() -> None:

@@ -13,8 +13,8 @@ from conftest import SAMPLES, TINY_LABELS, Run, make_model
 from sketch_export import export_onnx
 from sketch_export.proof import proof_strokes
 from sketch_infer import Classifier
-from sketch_infer.cli import main
-from sketch_infer.output import TEXT_FORMATS
+from sketch_infer.cli.main import main
+from sketch_infer.writers.choose import TEXT_FORMATS
 
 DRAWINGS = SAMPLES / "drawings.ndjson"
 

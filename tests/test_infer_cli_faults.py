@@ -14,7 +14,7 @@ from click.testing import Result
 from conftest import SAMPLES, Run, make_model
 
 from sketch_export import export_onnx
-from sketch_infer.output import TEXT_FORMATS
+from sketch_infer.writers.choose import TEXT_FORMATS
 
 
 def one_line_error(result: Result) -> str:

@@ -13,7 +13,7 @@ from bulk import forms
 from conftest import TINY_LABELS, Run
 
 from sketch_infer import Classifier, read_sketches
-from sketch_infer.evaluation import N_BINS, Tally, evaluate
+from sketch_infer.checks.evaluation import N_BINS, Tally, evaluate
 
 DRAWINGS = forms.simplified(60, seed=21)
 

@@ -14,8 +14,9 @@ from bulk import forms
 from conftest import ROOT, Listening
 
 from sketch_infer import drawing_to_sketch, read_sketches
-from sketch_infer.readers import InputFormat, Sketch, expand_folders
-from sketch_infer.simplify import simplify_drawing
+from sketch_infer.readers.files import expand_folders
+from sketch_infer.readers.sketch import InputFormat, Sketch
+from sketch_infer.strokes.simplify import simplify_drawing
 
 DRAWINGS = forms.simplified(300, seed=3)
 RAW = forms.sampled(20, seed=4)

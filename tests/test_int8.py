@@ -21,10 +21,10 @@ from sketch_export.passes.int8_weights import WEIGHT_LEVELS, quantize
 from sketch_export.passes.linear_stem import fold_stem
 from sketch_export.proof import check_int8, proof_strokes, prove
 from sketch_infer import Classifier, InputError, ModelFileError, default_model
-from sketch_infer.parity import INT8_TOLERANCE, OutputParity, ParityReport
-from sketch_infer.readers import read_sketches
-from sketch_infer.session import Session
-from sketch_infer.strokes import to_batch
+from sketch_infer.checks.parity import INT8_TOLERANCE, OutputParity, ParityReport
+from sketch_infer.inference.session import Session
+from sketch_infer.readers.files import read_sketches
+from sketch_infer.strokes.preprocess import to_batch
 from sketch_models import SketchRNN, run_eager
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from sketch_export.exporter import seal
 from sketch_infer import ModelFileError
-from sketch_infer.integrity import CONTENT_SHA256, DIGITS, content_sha256
-from sketch_infer.session import Session
+from sketch_infer.inference.session import Session
+from sketch_infer.model.integrity import CONTENT_SHA256, DIGITS, content_sha256
 
 DAMAGED = "its content does not match its sha256: it was damaged or edited; export it again"
 
@@ -93,7 +93,9 @@ def test_an_edit_that_is_meant_can_be_sealed(tiny_onnx: Path, tmp_path: Path) ->
 def test_onnx_runtime_never_opens_a_damaged_file(
     tiny_onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: slice, flipped: int | None
 ) -> None:
-    monkeypatch.setattr("sketch_infer.session.start_session", lambda *_: pytest.fail("its parser is native code"))
+    monkeypatch.setattr(
+        "sketch_infer.inference.session.start_session", lambda *_: pytest.fail("its parser is native code")
+    )
     path = tmp_path / "damaged.onnx"
     content = tiny_onnx.read_bytes()
     path.write_bytes(content[cut] if flipped is None else flip_bit(content, flipped % len(content)))

@@ -5,7 +5,7 @@ from conftest import TINY, float64_weights, make_model
 from reference import run_reference
 
 from sketch_export.proof import proof_strokes
-from sketch_infer.model_file import OUTPUTS
+from sketch_infer.model.contract import OUTPUTS
 from sketch_models import SketchRNN, SketchRNNConfig, run_eager
 
 TWO_LAYERS = SketchRNNConfig(3, 4, 3, n_layers=2, sequence_length=15)

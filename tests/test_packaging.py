@@ -29,7 +29,7 @@ def test_importing_the_runtime_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize("arguments", [["--help"], [str(SAMPLES / "drawings.ndjson")]])
 def test_the_command_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (
-        "import sys; from sketch_infer.cli import main\n"
+        "import sys; from sketch_infer.cli.main import main\n"
         "try: main(sys.argv[1:])\n"
         f"finally: print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
     )
@@ -40,7 +40,7 @@ def test_the_command_loads_nothing_heavy(arguments: list[str]) -> None:
 
 def test_without_ray_the_pip_line_is_named(tmp_path: Path) -> None:
     (tmp_path / "ray.py").write_text("raise ImportError('no ray here')")
-    code = "from sketch_infer.cli import main; main()"
+    code = "from sketch_infer.cli.main import main; main()"
     arguments = [SAMPLES / "drawings.npy", "--engine", "ray", "--output", tmp_path / "out"]
     result = run(sys.executable, "-c", code, *arguments, env={"PYTHONPATH": str(tmp_path)})
     assert result.returncode == 1
@@ -50,7 +50,7 @@ def test_without_ray_the_pip_line_is_named(tmp_path: Path) -> None:
 
 def test_without_onnxruntime_the_pip_line_is_named(tmp_path: Path) -> None:
     (tmp_path / "onnxruntime.py").write_text("raise ImportError('libfoo.so is missing')")
-    code = "from sketch_infer.cli import main; main()"
+    code = "from sketch_infer.cli.main import main; main()"
     result = run(sys.executable, "-c", code, SAMPLES / "drawings.npy", env={"PYTHONPATH": str(tmp_path)})
     assert result.returncode == 1
     assert "ONNX Runtime cannot be imported (libfoo.so is missing)" in result.stderr

@@ -24,9 +24,9 @@ from sketch_export.passes.settling import DoesNotSettle
 from sketch_export.plain_graph import make_plain
 from sketch_export.proof import proof_strokes
 from sketch_export.trace import trace
-from sketch_infer.parity import FP32_TOLERANCE
-from sketch_infer.session import Session
-from sketch_infer.strokes import FloatArray
+from sketch_infer.checks.parity import FP32_TOLERANCE
+from sketch_infer.inference.session import Session
+from sketch_infer.strokes.preprocess import FloatArray
 from sketch_models import SketchRNN, SketchRNNConfig, run_eager
 
 LENGTH = 120

@@ -13,8 +13,8 @@ from sketch_export import exporter as exporter_module
 from sketch_export.exporter import seal
 from sketch_export.plain_graph import make_plain
 from sketch_infer import ModelFileError, ParityError
-from sketch_infer.session import Session
-from sketch_infer.strokes import FloatArray
+from sketch_infer.inference.session import Session
+from sketch_infer.strokes.preprocess import FloatArray
 
 
 def test_a_difference_leaves_no_file_and_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

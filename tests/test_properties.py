@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from sketch_export import NotProvenError, export_onnx
 from sketch_export.proof import BATCHES, proof_strokes
-from sketch_infer.parity import INT8_TOLERANCE, TRUTH_FACTOR, TRUTH_FLOOR, ParityReport
-from sketch_infer.session import Session
-from sketch_infer.strokes import FloatArray
+from sketch_infer.checks.parity import INT8_TOLERANCE, TRUTH_FACTOR, TRUTH_FLOOR, ParityReport
+from sketch_infer.inference.session import Session
+from sketch_infer.strokes.preprocess import FloatArray
 from sketch_models import SketchRNN, SketchRNNConfig, run_eager
 
 FP32_STEP = 2.0**-24

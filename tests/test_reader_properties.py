@@ -15,9 +15,9 @@ from bulk import forms
 from fuzz.targets import MODEL_SEED, make_targets
 
 from sketch_infer import InputError, drawing_to_sketch, read_sketches
-from sketch_infer.readers import InputFormat, Reading
-from sketch_infer.simplify import simplify_drawing
-from sketch_infer.strokes import to_batch
+from sketch_infer.readers.sketch import InputFormat, Reading
+from sketch_infer.strokes.preprocess import to_batch
+from sketch_infer.strokes.simplify import simplify_drawing
 
 Bytes = Callable[[bytes], None]
 

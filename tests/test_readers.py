@@ -9,7 +9,7 @@ import pytest
 from conftest import SAMPLES
 
 from sketch_infer import InputError, drawing_to_sketch, read_sketches
-from sketch_infer.readers import InputFormat, Sketch
+from sketch_infer.readers.sketch import InputFormat, Sketch
 
 DRAWING = [[[0, 10, 20], [0, 5, 0]], [[3, 4], [5, 6]]]
 

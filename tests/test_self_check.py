@@ -13,12 +13,12 @@ from conftest import Run, make_model
 from damage import DAMAGE
 
 from sketch_export import export_onnx
-from sketch_infer import environment, self_check
-from sketch_infer.onnx_header import read_header
-from sketch_infer.rows import row_coupling
-from sketch_infer.self_check import self_check as run_self_check
-from sketch_infer.session import Session
-from sketch_infer.strokes import FloatArray
+from sketch_infer.checks import environment, self_check
+from sketch_infer.checks.row_coupling import row_coupling
+from sketch_infer.checks.self_check import self_check as run_self_check
+from sketch_infer.inference.session import Session
+from sketch_infer.model.onnx_header import read_header
+from sketch_infer.strokes.preprocess import FloatArray
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_both_wheels_fail_with_the_fix(tiny_onnx: Path, monkeypatch: pytest.Monk
 
 
 def test_cuda_that_does_not_start_fails(sketch_infer: Run, tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sketch_infer.providers.missing_for_cuda", lambda: "no NVIDIA driver here")
+    monkeypatch.setattr("sketch_infer.inference.providers.missing_for_cuda", lambda: "no NVIDIA driver here")
     result = sketch_infer("--self-check", "--model", tiny_onnx, "--provider", "cuda")
     assert result.exit_code == 1
     assert "FAIL: provider: CUDA did not start: no NVIDIA driver here" in result.stdout
@@ -158,7 +158,7 @@ def test_libraries_that_load_are_not_missing(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_no_torch_and_no_onnx(tiny_onnx: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from sketch_infer.self_check import self_check; "
+        "import sys; from pathlib import Path; from sketch_infer.checks.self_check import self_check; "
         f"assert self_check(Path({str(tiny_onnx)!r}), 'cpu'); print(sorted({{'torch', 'onnx'}} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from sketch_infer import Classifier, InputError, drawing_to_sketch
-from sketch_infer.pen_lines import PenLines
-from sketch_infer.simplify import simplify, simplify_drawing
-from sketch_infer.strokes import drawings_to_sketches
+from sketch_infer.strokes.pen_lines import PenLines
+from sketch_infer.strokes.preprocess import drawings_to_sketches
+from sketch_infer.strokes.simplify import simplify, simplify_drawing
 
 PAIRS = Path(__file__).parents[2] / "shared" / "quickdraw" / "raw_simplified_pairs.ndjson.gz"
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from sketch_infer.strokes import drawing_to_sketch
+from sketch_infer.strokes.preprocess import drawing_to_sketch
 from sketch_models import load_checkpoint
-from sketch_models.accuracy import classify, measure_accuracy
-from sketch_models.augment import Augmentation, stroke_batch, vary
-from sketch_models.drawings import read_drawings
-from sketch_models.train_cli import main
+from sketch_models.training.accuracy import classify, measure_accuracy
+from sketch_models.training.augment import Augmentation, stroke_batch, vary
+from sketch_models.training.cli import main
+from sketch_models.training.drawings import read_drawings
 
 TINY = ("--hidden-size", "8", "--sequence-length", "40", "--batch-size", "16", "--learning-rate", "0.02")
 
@@ -93,7 +93,9 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("sketch_models.train_cli.plot_learning_curve", stop)  # called when the epoch's files are written
+        patch.setattr(
+            "sketch_models.training.cli.plot_learning_curve", stop
+        )  # called when the epoch's files are written
         assert train(data, "-o", parts, "--epochs", 4, "--plot", tmp_path / "curve.png").exit_code != 0
     assert len(Path(f"{parts}.jsonl").read_text().splitlines()) == 1
     assert train(data, "-o", parts, "--epochs", 4, "--resume").exit_code == 0

@@ -12,8 +12,9 @@ import pytest
 import torch
 from conftest import TINY, make_model
 
-from sketch_infer import Classifier, InputError, ModelFileError, ProviderError, providers
-from sketch_infer.providers import CPU, CUDA
+from sketch_infer import Classifier, InputError, ModelFileError, ProviderError
+from sketch_infer.inference import providers
+from sketch_infer.inference.providers import CPU, CUDA
 from sketch_models import run_eager
 
 

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from sketch_infer.classifier import Classifier
+from sketch_infer.checks.evaluation import Evaluation, evaluate
+from sketch_infer.checks.parity import FP32_TOLERANCE, INT8_AGREEMENT
+from sketch_infer.checks.report import Check, Table
+from sketch_infer.checks.row_coupling import row_coupling
 from sketch_infer.errors import InputError
-from sketch_infer.evaluation import Evaluation, evaluate
-from sketch_infer.parity import FP32_TOLERANCE, INT8_AGREEMENT
-from sketch_infer.providers import ProviderChoice
-from sketch_infer.report import Check, Table
-from sketch_infer.rows import row_coupling
-from sketch_infer.session import Session
-from sketch_infer.strokes import FloatArray, drawing_to_sketch, to_batch
+from sketch_infer.inference.classifier import Classifier
+from sketch_infer.inference.providers import ProviderChoice
+from sketch_infer.inference.session import Session
+from sketch_infer.strokes.preprocess import FloatArray, drawing_to_sketch, to_batch
 from sketch_models import SketchRNN, run_eager
-from sketch_models.drawings import read_drawings
+from sketch_models.training.drawings import read_drawings
 
 _ROWS_FOR_COUPLING = 64
 """Drawings that are run alone, in another order and beside an outlier; more would not show more."""

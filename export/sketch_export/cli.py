@@ -7,14 +7,14 @@ import click
 import torch
 
 from sketch_infer import __version__
-from sketch_infer.console import Group, provider_option, refuse_overwriting, report_option
+from sketch_infer.checks.evaluation import format_evaluations
+from sketch_infer.checks.report_page import write_report
+from sketch_infer.cli.console import Group, provider_option, refuse_overwriting, report_option
 from sketch_infer.errors import InputError, ParityError
-from sketch_infer.evaluation import format_evaluations
-from sketch_infer.labels import read_labels
-from sketch_infer.providers import ProviderChoice
-from sketch_infer.readers import read_sketches
-from sketch_infer.report import write_report
-from sketch_infer.strokes import FloatArray, to_batch
+from sketch_infer.inference.providers import ProviderChoice
+from sketch_infer.model.labels import read_labels
+from sketch_infer.readers.files import read_sketches
+from sketch_infer.strokes.preprocess import FloatArray, to_batch
 from sketch_models import Checkpoint, SketchRNN, load_checkpoint
 
 from .behaviour import behaviour_tables, compare_behaviour

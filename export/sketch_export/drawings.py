@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sketch_infer.atomic import write_atomically
-from sketch_infer.strokes import INPUT_SIZE, FloatArray, drawing_to_sketch, to_batch
+from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, drawing_to_sketch, to_batch
 
 Line = list[list[int]]
 """A pen line [[x...], [y...]], x to the right and y down, 0 to 255 as in Quick, Draw!."""

@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sketch_infer.classifier import Classifier
+from sketch_infer.checks.evaluation import Evaluation, evaluate
 from sketch_infer.errors import InputError, ModelFileError
-from sketch_infer.evaluation import Evaluation, evaluate
-from sketch_infer.providers import ProviderChoice
-from sketch_infer.readers import Reading, Sketch, expand_folders, read_sketches
-from sketch_infer.strokes import to_batch
+from sketch_infer.inference.classifier import Classifier
+from sketch_infer.inference.providers import ProviderChoice
+from sketch_infer.readers.files import expand_folders, read_sketches
+from sketch_infer.readers.sketch import Reading, Sketch
+from sketch_infer.strokes.preprocess import to_batch
 from sketch_models import Checkpoint, load_checkpoint, run_eager
-from sketch_models.figures import new_figure, save_figure
+from sketch_models.training.figures import new_figure, save_figure
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,7 @@ import torch
 
 from sketch_infer import __version__
 from sketch_infer.atomic import write_atomically
-from sketch_infer.errors import InputError, ParityError
-from sketch_infer.integrity import CONTENT_SHA256, DIGITS, content_sha256
-from sketch_infer.labels import check_labels
-from sketch_infer.model_file import PRECISIONS, ModelMetadata, Precision, Probes
-from sketch_infer.parity import (
+from sketch_infer.checks.parity import (
     FP32_TOLERANCE,
     INT8_AGREEMENT,
     INT8_TOLERANCE,
@@ -24,7 +20,11 @@ from sketch_infer.parity import (
     TRUTH_FLOOR,
     ParityReport,
 )
-from sketch_infer.strokes import INPUT_SIZE, PREPROCESSING
+from sketch_infer.errors import InputError, ParityError
+from sketch_infer.model.contract import PRECISIONS, ModelMetadata, Precision, Probes
+from sketch_infer.model.integrity import CONTENT_SHA256, DIGITS, content_sha256
+from sketch_infer.model.labels import check_labels
+from sketch_infer.strokes.preprocess import INPUT_SIZE, PREPROCESSING
 from sketch_models import SketchRNN, run_eager
 
 from .drawings import probe_sketches

@@ -6,8 +6,8 @@ In fp32 the answers are the same to rounding. In int8 they are near, and cost a 
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
 
-from sketch_infer.model_file import Precision
-from sketch_infer.strokes import FloatArray
+from sketch_infer.model.contract import Precision
+from sketch_infer.strokes.preprocess import FloatArray
 
 from .passes.bounded_points import bound_points
 from .passes.directions import split_directions

@@ -17,12 +17,12 @@ import onnx
 import torch
 from torch import nn
 
-from sketch_infer.model_file import OUTPUTS, STROKES
-from sketch_infer.parity import FP32_TOLERANCE
-from sketch_infer.providers import ProviderChoice, import_onnxruntime, start_session
-from sketch_infer.report import Check, Table
-from sketch_infer.session import Session
-from sketch_infer.strokes import FloatArray
+from sketch_infer.checks.parity import FP32_TOLERANCE
+from sketch_infer.checks.report import Check, Table
+from sketch_infer.inference.providers import ProviderChoice, import_onnxruntime, start_session
+from sketch_infer.inference.session import Session
+from sketch_infer.model.contract import OUTPUTS, STROKES
+from sketch_infer.strokes.preprocess import FloatArray
 from sketch_models import CONVOLUTIONS, SketchRNN, run_eager
 
 Array = npt.NDArray[Any]

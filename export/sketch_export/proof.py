@@ -11,12 +11,12 @@ import onnx
 import onnx_ir as ir
 import torch
 
+from sketch_infer.checks.parity import INT8_AGREEMENT, INT8_TOLERANCE, ParityReport, compare_outputs
 from sketch_infer.errors import ModelFileError, ParityError
-from sketch_infer.model_file import STATES, ModelMetadata
-from sketch_infer.parity import INT8_AGREEMENT, INT8_TOLERANCE, ParityReport, compare_outputs
-from sketch_infer.providers import ProviderChoice
-from sketch_infer.session import Session
-from sketch_infer.strokes import INPUT_SIZE, FloatArray, to_batch
+from sketch_infer.inference.providers import ProviderChoice
+from sketch_infer.inference.session import Session
+from sketch_infer.model.contract import STATES, ModelMetadata
+from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, to_batch
 from sketch_models import CONVOLUTIONS, SketchRNN, run_eager
 
 from .drawings import varied_sketches

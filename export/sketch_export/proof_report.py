@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 
 from sketch_infer import __version__
-from sketch_infer.environment import describe_machine, describe_python_packages
-from sketch_infer.parity import ParityReport
-from sketch_infer.report import Check, Report, Table, sketch_answers
-from sketch_infer.self_check import check_probes
-from sketch_infer.session import Session
+from sketch_infer.checks.environment import describe_machine, describe_python_packages
+from sketch_infer.checks.parity import ParityReport
+from sketch_infer.checks.report import Check, Report, Table, sketch_answers
+from sketch_infer.checks.self_check import check_probes
+from sketch_infer.inference.session import Session
 
 
 def proof_report(

@@ -18,9 +18,8 @@ from torch import Tensor
 
 from sketch_infer.atomic import write_atomically
 from sketch_infer.errors import ModelFileError
-from sketch_infer.labels import check_labels
-
-from .sketch_rnn import CONVOLUTIONS, SketchRNN, SketchRNNConfig
+from sketch_infer.model.labels import check_labels
+from sketch_models.sketch_rnn import CONVOLUTIONS, SketchRNN, SketchRNNConfig
 
 StateDict = dict[str, Tensor]
 

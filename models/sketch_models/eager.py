@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from sketch_infer.model_file import OUTPUTS, STATES
-
-from .sketch_rnn import SketchRNN
+from sketch_infer.model.contract import OUTPUTS, STATES
+from sketch_models.sketch_rnn import SketchRNN
 
 _CHUNK_ROWS = 64
 """Rows per forward pass, to bound memory; rows are independent."""

@@ -1,8 +1,9 @@
 """Classify pen strokes with a SketchRNN that was exported to ONNX: strokes in, labels out, no torch."""
 
-from .bulk import classify_sketches
-from .classifier import Classifier, TruncationWarning, default_model
-from .errors import (
+from sketch_infer._version import __version__
+from sketch_infer.checks.evaluation import Evaluation, Tally, evaluate
+from sketch_infer.checks.parity import ParityReport, compare_outputs
+from sketch_infer.errors import (
     ClassifierStateError,
     DependencyError,
     InputError,
@@ -13,14 +14,13 @@ from .errors import (
     SketchError,
     SkippedError,
 )
-from .evaluation import Evaluation, Tally, evaluate
-from .parity import ParityReport, compare_outputs
-from .predictions import Predictions
-from .readers import Reading, Sketch, expand_folders, read_sketches
-from .simplify import simplify_drawing
-from .strokes import as_strokes, drawing_to_sketch, to_batch
-
-__version__ = "0.1.0"
+from sketch_infer.inference.classifier import Classifier, TruncationWarning, default_model
+from sketch_infer.inference.predictions import Predictions
+from sketch_infer.inference.stream import classify_sketches
+from sketch_infer.readers.files import expand_folders, read_sketches
+from sketch_infer.readers.sketch import Reading, Sketch
+from sketch_infer.strokes.preprocess import as_strokes, drawing_to_sketch, to_batch
+from sketch_infer.strokes.simplify import simplify_drawing
 
 __all__ = [
     "Classifier",
@@ -40,6 +40,7 @@ __all__ = [
     "SkippedError",
     "Tally",
     "TruncationWarning",
+    "__version__",
     "as_strokes",
     "classify_sketches",
     "compare_outputs",

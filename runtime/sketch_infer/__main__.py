@@ -11,7 +11,7 @@ def run() -> NoReturn:
     To take numpy and ONNX Runtime down in order, as Python does at its end, takes as long as to classify ten
     sketches, and there is nothing left that they could lose: results are written and flushed.
     """
-    from .cli import main
+    from sketch_infer.cli.main import main
 
     code = 0
     try:

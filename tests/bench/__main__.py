@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from sketch_infer.atomic import write_atomically
-from sketch_infer.classifier import default_model
 from sketch_infer.errors import InputError
-from sketch_infer.session import Session
-from sketch_infer.strokes import FloatArray
+from sketch_infer.inference.classifier import default_model
+from sketch_infer.inference.session import Session
+from sketch_infer.strokes.preprocess import FloatArray
 
 from . import machine
 from .candidates import ROOT, Variant, all_variants, plain_model

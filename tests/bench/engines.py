@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from sketch_infer.strokes import FloatArray
+from sketch_infer.strokes.preprocess import FloatArray
 
 from .candidates import CHECKPOINT, Variant
 from .messages import Outputs

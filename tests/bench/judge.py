@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 
-from sketch_infer.parity import FP32_TOLERANCE, INT8_AGREEMENT, compare_outputs
+from sketch_infer.checks.parity import FP32_TOLERANCE, INT8_AGREEMENT, compare_outputs
 
 from .candidates import LOW_PRECISION, OPENVINO_BF16, OURS_FP32, OURS_INT8
 from .messages import Outputs

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sketch_infer.parity import format_table
+from sketch_infer.tables import format_table
 
 from .candidates import COLUMNS, FP32_PEERS, LEGEND, LOW_PRECISION, OPENVINO_BF16, OURS_FP32, OURS_INT8
 from .cold import IMPORTS

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sketch_infer.errors import InputError
-from sketch_infer.readers import read_sketches
-from sketch_infer.strokes import INPUT_SIZE, FloatArray, drawing_to_sketch, to_batch
+from sketch_infer.readers.files import read_sketches
+from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, drawing_to_sketch, to_batch
 
 SEED = 20_240_601
 

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sketch_infer import Classifier, read_sketches
-from sketch_infer.engine import usable_cores
-from sketch_infer.strokes import to_batch
+from sketch_infer.inference.cores import usable_cores
+from sketch_infer.strokes.preprocess import to_batch
 
 from . import forms
 
@@ -83,7 +83,7 @@ def _large(folder: Path, n: int, precision: str) -> dict[str, Any]:
             file.write(piece[: n - start].tobytes())
     output = folder / "large.npz"
     code = (
-        "import sys; from sketch_infer.cli import main\n"
+        "import sys; from sketch_infer.cli.main import main\n"
         "try: main(sys.argv[1:])\n"
         # Not getrusage, whose peak starts with that of the process that started this one.
         "finally: print([line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')][0])"

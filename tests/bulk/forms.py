@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sketch_infer import drawing_to_sketch
-from sketch_infer.strokes import to_batch
+from sketch_infer.strokes.preprocess import to_batch
 
 Drawing = list[Any]
 

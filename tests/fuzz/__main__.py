@@ -14,8 +14,8 @@ from typing import Any
 
 import click
 
-from sketch_infer.engine import usable_cores
-from sketch_infer.environment import describe_machine
+from sketch_infer.checks.environment import describe_machine
+from sketch_infer.inference.cores import usable_cores
 
 from .targets import MODEL_SEED, make_targets
 

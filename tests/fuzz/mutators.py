@@ -10,7 +10,7 @@ import struct
 import zipfile
 from collections.abc import Callable
 
-from sketch_infer.integrity import DIGITS, content_sha256
+from sketch_infer.model.integrity import DIGITS, content_sha256
 
 Any_ = Callable[[bytes], bytes]
 Mutator = Callable[[bytes, random.Random, Any_], bytes]

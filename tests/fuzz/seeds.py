@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from sketch_infer.model_file import ModelMetadata, Probes
-from sketch_infer.strokes import PREPROCESSING
+from sketch_infer.model.contract import ModelMetadata, Probes
+from sketch_infer.strokes.preprocess import PREPROCESSING
 
 DRAWINGS: list[Any] = [
     [[[0, 10, 20], [0, 5, 0]], [[3, 4], [5, 6]]],

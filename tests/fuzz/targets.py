@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from sketch_infer.errors import InputError, ModelFileError, SketchError
-from sketch_infer.labels import check_labels, read_labels
-from sketch_infer.model_file import ModelMetadata
-from sketch_infer.onnx_header import read_header
-from sketch_infer.readers import INPUT_FORMATS, InputFormat, Reading, read_sketches
-from sketch_infer.session import Session
+from sketch_infer.inference.session import Session
+from sketch_infer.model.contract import ModelMetadata
+from sketch_infer.model.labels import check_labels, read_labels
+from sketch_infer.model.onnx_header import read_header
+from sketch_infer.readers.files import read_sketches
+from sketch_infer.readers.sketch import INPUT_FORMATS, InputFormat, Reading
 
 from . import mutators, seeds
 from .mutators import Mutator

@@ -11,10 +11,6 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["sketch_infer"]):
-    import sketch_infer.readers.arrays
-    import sketch_infer.readers.drawings
-    import sketch_infer.session  # noqa: F401
-
     from .targets import make_targets
 
 MOST_GROWTH = 48 * 2**10

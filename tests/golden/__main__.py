@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sketch_infer import drawing_to_sketch, to_batch
-from sketch_infer.simplify import simplify_drawing
+from sketch_infer.strokes.simplify import simplify_drawing
 
 FILE = Path(__file__).with_name("golden.json")
 SAMPLES = Path(__file__).parents[2] / "runtime" / "samples" / "drawings.ndjson"

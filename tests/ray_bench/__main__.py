@@ -21,7 +21,7 @@ from bench.machine import cpu_model
 from bulk import forms
 
 from sketch_infer.ray import read_dataset
-from sketch_infer.readers import read_sketches
+from sketch_infer.readers.files import read_sketches
 
 from .processes import watch
 

@@ -13,8 +13,8 @@ import numpy as np
 import onnx_ir as ir
 
 from sketch_infer.errors import SketchError
-from sketch_infer.model_file import INT8_RANGE
-from sketch_infer.strokes import INPUT_SIZE
+from sketch_infer.model.contract import INT8_RANGE
+from sketch_infer.strokes.preprocess import INPUT_SIZE
 
 from ..plain_graph import lstm_nodes
 from .editor import Array, GraphEditor, constant_array, producer

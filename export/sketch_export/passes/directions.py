@@ -4,7 +4,7 @@ import numpy as np
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
 
-from sketch_infer.model_file import OUTPUTS
+from sketch_infer.model.contract import OUTPUTS
 
 from ..plain_graph import lstm_nodes
 from .editor import GraphEditor, constant_array, producer, replace

@@ -8,8 +8,8 @@ row's answer does not depend on its neighbours.
 import numpy as np
 import onnx_ir as ir
 
-from sketch_infer.parity import FP32_TOLERANCE
-from sketch_infer.strokes import FloatArray
+from sketch_infer.checks.parity import FP32_TOLERANCE
+from sketch_infer.strokes.preprocess import FloatArray
 
 from .cell import Cell
 from .directions import add_to_logits, direction_node, head_of

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
 
-from sketch_infer.strokes import INPUT_SIZE
+from sketch_infer.strokes.preprocess import INPUT_SIZE
 
 from ..plain_graph import lstm_nodes
 from .editor import Array, GraphEditor, constant_array, producer, static_axis

@@ -9,7 +9,7 @@
 this package is to import ray; nothing else in `sketch_infer` does.
 """
 
-from ..errors import DependencyError
+from sketch_infer.errors import DependencyError
 
 try:
     import pyarrow  # noqa: F401
@@ -19,9 +19,9 @@ except ImportError as error:
         f"Ray Data cannot be imported ({error}); install it with: pip install 'sketch-infer[ray]'"
     ) from error
 
-from .dataset import predict_dataset
-from .predictor import SketchPredictor
-from .shards import Written, write_dataset
-from .source import read_dataset
+from sketch_infer.ray.dataset import predict_dataset
+from sketch_infer.ray.predictor import SketchPredictor
+from sketch_infer.ray.shards import Written, write_dataset
+from sketch_infer.ray.source import read_dataset
 
 __all__ = ["SketchPredictor", "Written", "predict_dataset", "read_dataset", "write_dataset"]

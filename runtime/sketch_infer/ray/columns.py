@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from ..engine import n_points
-from ..readers import Sketch
-from ..strokes import INPUT_SIZE, FloatArray
+from sketch_infer.readers.sketch import Sketch
+from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, n_points
 
 CANDIDATES = pa.list_(pa.struct([("label", pa.string()), ("probability", pa.float32())]))
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import ray
 
-from ..classifier import Classifier, default_model
-from ..engine import DEFAULT_BATCH_SIZE
-from ..errors import EngineError
-from ..readers import InputFormat
-from .predictor import SketchPredictor
-from .source import cluster_cores
+from sketch_infer.errors import EngineError
+from sketch_infer.inference.batching import DEFAULT_BATCH_SIZE
+from sketch_infer.inference.classifier import Classifier, default_model
+from sketch_infer.ray.predictor import SketchPredictor
+from sketch_infer.ray.source import cluster_cores
+from sketch_infer.readers.sketch import InputFormat
 
 _ACTORS_A_FREE_CORE = 16
 """A core is left to reading, writing and Ray itself where there are that many to share the work of one."""

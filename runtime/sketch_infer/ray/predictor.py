@@ -7,16 +7,16 @@ from typing import Any
 import pyarrow as pa
 import ray
 
-from ..bulk import classify_sketches
-from ..classifier import Classifier
-from ..engine import DEFAULT_BATCH_SIZE
-from ..errors import InputError
-from ..formats import to_records
-from ..providers import ProviderChoice
-from ..readers import InputFormat, Reading, Sketch
-from ..readers.drawings import Row, prepare_drawings
-from ..strokes import INPUT_SIZE, FloatArray, as_strokes
-from .columns import answers, strokes_of
+from sketch_infer.errors import InputError
+from sketch_infer.inference.batching import DEFAULT_BATCH_SIZE
+from sketch_infer.inference.classifier import Classifier
+from sketch_infer.inference.providers import ProviderChoice
+from sketch_infer.inference.stream import classify_sketches
+from sketch_infer.ray.columns import answers, strokes_of
+from sketch_infer.readers.drawings import Row, prepare_drawings
+from sketch_infer.readers.sketch import InputFormat, Reading, Sketch
+from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, as_strokes
+from sketch_infer.writers.text import to_records
 
 _INPUTS = ("strokes", "drawing")
 

@@ -16,8 +16,8 @@ import ray
 from ray.data import Datasink
 from ray.data.block import BlockAccessor
 
-from ..errors import OutputError
-from .columns import ERRORS, shard
+from sketch_infer.errors import OutputError
+from sketch_infer.ray.columns import ERRORS, shard
 
 _ROWS_A_SHARD = 65536
 _ROW_GROUP = 16384

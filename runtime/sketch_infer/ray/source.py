@@ -15,9 +15,10 @@ import pyarrow as pa
 import ray
 from ray.data.datasource import DefaultFileMetadataProvider, FileBasedDatasource
 
-from ..errors import InputError
-from ..readers import STDIN, SUFFIXES, InputFormat, Reading, expand_folders, read_sketches
-from .columns import ReadRows
+from sketch_infer.errors import InputError
+from sketch_infer.ray.columns import ReadRows
+from sketch_infer.readers.files import STDIN, SUFFIXES, expand_folders, read_sketches
+from sketch_infer.readers.sketch import InputFormat, Reading
 
 _BLOCK_ROWS = 512
 _BLOCK_BYTES = 2**20

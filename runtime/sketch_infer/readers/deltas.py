@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError
-from ..pen_lines import PenLines
-from ..strokes import FloatArray, drawings_to_sketches
+from sketch_infer.errors import InputError
+from sketch_infer.strokes.pen_lines import PenLines
+from sketch_infer.strokes.preprocess import FloatArray, drawings_to_sketches
 
 Array = npt.NDArray[Any]
 

@@ -9,11 +9,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..errors import InputError
-from ..pen_lines import PenLines
-from ..simplify import SIDE, simplify
-from ..strokes import drawings_to_sketches
-from .sketch import InputFormat, Reading, Sketch, open_source
+from sketch_infer.errors import InputError
+from sketch_infer.readers.sketch import InputFormat, Reading, Sketch, open_source
+from sketch_infer.strokes.pen_lines import PenLines
+from sketch_infer.strokes.preprocess import drawings_to_sketches
+from sketch_infer.strokes.simplify import SIDE, simplify
 
 MOST_BYTES = 2**22
 """Bytes of one drawing that are read: 50,000 points take half as many, and a file without line ends fits no memory."""

@@ -5,9 +5,9 @@ import os
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from ..errors import DependencyError, InputError
-from .drawings import AT_ONCE, MOST_BYTES, Row, prepare_drawings
-from .sketch import InputFormat, Reading, Sketch, open_source
+from sketch_infer.errors import DependencyError, InputError
+from sketch_infer.readers.drawings import AT_ONCE, MOST_BYTES, Row, prepare_drawings
+from sketch_infer.readers.sketch import InputFormat, Reading, Sketch, open_source
 
 
 def read_parquet(

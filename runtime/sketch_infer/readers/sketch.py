@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, get_args
 
-from ..errors import InputError
-from ..strokes import FloatArray
+from sketch_infer.errors import InputError
+from sketch_infer.strokes.preprocess import FloatArray
 
 InputFormat = Literal["auto", "network", "stroke-3", "stroke-5", "simplified", "raw"]
 INPUT_FORMATS: tuple[InputFormat, ...] = get_args(InputFormat)

@@ -1,8 +1,8 @@
-/** Is this eager PyTorch's network? The comparison of `sketch_infer.parity`, over the probes. */
+/** Is this eager PyTorch's network? The comparison of `sketch_infer.checks.parity`, over the probes. */
 
 import { type Output, OUTPUTS, type Probes } from "./model_file";
 
-/** As `sketch_infer.self_check`: one batch size that is baked into a graph fails at the others. */
+/** As `sketch_infer.checks.self_check`: one batch size that is baked into a graph fails at the others. */
 const PROBE_BATCHES = [1, 2, 3, 7];
 
 export type Outputs = Record<Output, Float32Array>;

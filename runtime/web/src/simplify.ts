@@ -1,4 +1,4 @@
-/** Google's simplification of Quick, Draw! drawings: `sketch_infer.simplify` again, held to it by the golden vectors. */
+/** Google's simplification of Quick, Draw! drawings: `sketch_infer.strokes.simplify` again, held to it by the golden vectors. */
 
 import { type Drawing, range, type Stroke } from "./strokes";
 

@@ -1,4 +1,4 @@
-/** Pen strokes as the network reads them: `sketch_infer.strokes` again, held to it by the golden vectors. */
+/** Pen strokes as the network reads them: `sketch_infer.strokes.preprocess` again, held to it by the golden vectors. */
 
 /** One pen line: x and y of its points, in any unit, y downwards. */
 export type Stroke = [x: number[], y: number[]];

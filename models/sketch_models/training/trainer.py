@@ -1,0 +1,186 @@
+"""Training of a SketchRNN: steps, averaged weights, and a state from which a run goes on as if never stopped."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from sketch_models.sketch_rnn import SketchRNN
+from sketch_models.training.augment import stroke_batch, vary
+from sketch_models.training.drawings import Array, Drawings
+from sketch_models.training.fast_path import FastSketchRNN
+from sketch_models.training.recipe import Phase, Recipe, learning_rate
+
+_BUCKET = 24  # batches that are filled from one group of drawings sorted by length
+
+
+@dataclass
+class Progress:
+    """Where a run stands; `history` has one entry per finished epoch."""
+
+    phase: int = 0
+    epoch: int = 0
+    step: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Trainer:
+    """Trains a network on drawings; `run` yields after every epoch.
+
+    Args:
+        net: the network; its head names the targets first, then the further classes.
+        drawings: of all classes.
+        n_targets: how many of the classes are targets.
+        recipe: how to train.
+    """
+
+    def __init__(self, net: FastSketchRNN, drawings: Drawings, n_targets: int, recipe: Recipe) -> None:
+        self.net, self.drawings, self.n_targets, self.recipe = net, drawings, n_targets, recipe
+        net.core.fc_mu1.requires_grad_(False)
+        self.parameters = [parameter for parameter in net.parameters() if parameter.requires_grad]
+        head = list(net.head.parameters())
+        rest = [parameter for parameter in self.parameters if not any(parameter is other for other in head)]
+        groups = [
+            {"params": rest, "weight_decay": recipe.weight_decay},
+            {"params": head, "weight_decay": recipe.head_weight_decay},
+        ]
+        self.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99), fused=True)
+        self.average = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+        self.progress = Progress()
+
+    def state(self) -> dict[str, Any]:
+        """Return all that `load_state` needs to go on from the last finished epoch."""
+        return {
+            "net": self.net.state_dict(),
+            "average": self.average,
+            "optimizer": self.optimizer.state_dict(),
+            "progress": asdict(self.progress),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go back to where `state` was taken."""
+        self.net.load_state_dict(state["net"])
+        self.average = state["average"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.progress = Progress(**state["progress"])
+
+    def averaged(self) -> SketchRNN:
+        """Return the network of the averaged weights, with the target classes."""
+        present = {name: tensor.clone() for name, tensor in self.net.state_dict().items()}
+        self.net.load_state_dict(self.average)
+        model = self.net.to_sketch_rnn(self.n_targets)
+        self.net.load_state_dict(present)
+        return model
+
+    def run(self, on_step: Callable[[dict[str, float]], None] = lambda _: None) -> Iterator[dict[str, Any]]:
+        """Train to the end of the recipe, from wherever `progress` stands.
+
+        Args:
+            on_step: called after each step with the epoch's loss, accuracy, unsettled and rate (drawings/s) so far,
+                eta (s, to the end of the phase) and part (of the epoch that is done).
+
+        Yields:
+            after each epoch: phase, epoch, step, loss, accuracy (on the varied training drawings), unsettled, rate,
+            seconds. What the receiver adds to it becomes part of the history.
+        """
+        # One thread per worker, each alone on its operations: threads inside operations would wait for one another.
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with ThreadPoolExecutor(self.recipe.workers) as pool:
+                while self.progress.phase < len(self.recipe.phases):
+                    result = self._epoch(pool, on_step)
+                    self.progress.epoch += 1
+                    if self.progress.epoch >= self.recipe.phases[self.progress.phase].epochs:
+                        self.progress.phase, self.progress.epoch = self.progress.phase + 1, 0
+                    self.progress.history.append(result)
+                    yield result
+        finally:
+            torch.set_num_threads(threads)
+
+    def _epoch(self, pool: ThreadPoolExecutor, on_step: Callable[[dict[str, float]], None]) -> dict[str, Any]:
+        recipe, progress = self.recipe, self.progress
+        phase = recipe.phases[progress.phase]
+        batches = self._batches(np.random.default_rng([recipe.seed, progress.phase, progress.epoch]), phase)
+        totals, seen, start = np.zeros(3), 0, time.perf_counter()
+        for number, rows in enumerate(batches):
+            done = (progress.epoch + number / len(batches)) / phase.epochs
+            rate = learning_rate(phase, done)
+            totals += self._step(pool, rows, phase, rate)
+            seen += len(rows)
+            speed = seen / (time.perf_counter() - start)
+            left = (len(batches) * (phase.epochs - progress.epoch) - number - 1) * recipe.batch_size / speed
+            loss, accuracy, unsettled = (float(total) / seen for total in totals)
+            figures = {"loss": loss, "accuracy": accuracy, "unsettled": unsettled, "rate": speed}
+            on_step({**figures, "eta": left, "part": (number + 1) / len(batches)})
+        where = {"phase": phase.name, "epoch": progress.epoch + 1, "step": progress.step, "learning_rate": rate}
+        return where | figures | {"drawings": seen, "seconds": time.perf_counter() - start}
+
+    def _batches(self, rng: np.random.Generator, phase: Phase) -> list[Array]:
+        """Choose and order an epoch's drawings; a batch's drawings are of about one length."""
+        labels = self.drawings.labels
+        further = np.flatnonzero(labels >= self.n_targets)
+        chosen = [rng.choice(further, round(phase.further_share * len(further)), replace=False)]
+        counts = np.bincount(labels[labels < self.n_targets], minlength=self.n_targets)
+        shares = np.where(counts, np.maximum(counts, 1.0) ** (1 - self.recipe.balance), 0)
+        for label, wanted in enumerate(np.rint(shares / shares.sum() * counts.sum()).astype(int)):
+            own = np.flatnonzero(labels == label)
+            rounds = [rng.permutation(own) for _ in range(-(-wanted // max(len(own), 1)))]
+            chosen.append(np.concatenate([own[:0], *rounds])[:wanted])
+        rows = rng.permutation(np.concatenate(chosen))
+        size = self.recipe.batch_size
+        batches = []
+        for group in np.split(rows, range(size * _BUCKET, len(rows), size * _BUCKET)):
+            group = group[np.argsort(self.drawings.lengths[group], kind="stable")]
+            batches += np.split(group, range(size, len(group), size))
+        return [batches[index] for index in rng.permutation(len(batches))]
+
+    def _step(self, pool: ThreadPoolExecutor, rows: Array, phase: Phase, rate: float) -> Array:
+        """Make one step of the optimiser; return the sums of loss, hits and unsettled over the drawings."""
+        workers = min(self.recipe.workers, len(rows))
+        # Every second, third ... drawing, so that the parts have the same mix of lengths.
+        parts = [rows[worker::workers] for worker in range(workers)]
+        results = list(pool.map(lambda job: self._gradients(job[0], job[1], phase, len(rows)), enumerate(parts)))
+        for parameter, *gradients in zip(self.parameters, *(gradients for gradients, _ in results), strict=True):
+            parameter.grad = torch.stack(gradients).sum(0) if workers > 1 else gradients[0]
+        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.net.follow()
+        self.progress.step += 1
+        # The mean starts short, or it would remember the first weights.
+        decay = min(self.recipe.averaging, (self.progress.step + 1) / (self.progress.step + 20))
+        present = self.net.state_dict()
+        torch._foreach_lerp_(list(self.average.values()), [present[name] for name in self.average], 1 - decay)
+        sums: Array = np.stack([figures for _, figures in results]).sum(axis=0)
+        return sums
+
+    def _gradients(self, worker: int, rows: Array, phase: Phase, batch: int) -> tuple[tuple[Tensor, ...], Array]:
+        """Return one part's share of the batch's gradients, and its sums of loss, hits and unsettled."""
+        recipe = self.recipe
+        rng = np.random.default_rng([recipe.seed, self.progress.step, worker])
+        xy, pen, lengths = vary(*self.drawings.padded(rows), phase.augmentation, rng)
+        sketches = torch.from_numpy(stroke_batch(xy, pen, lengths))
+        labels = torch.from_numpy(self.drawings.labels[rows])
+        kept = 1 - phase.dropout
+        units = 2 * self.net.core.config.hidden_size
+        kept_units = torch.from_numpy((rng.random((len(rows), units), np.float32) < kept).astype(np.float32) / kept)
+        output = self.net(sketches, torch.from_numpy(np.maximum(lengths - 1, 1)), kept_units)
+        smoothing = recipe.label_smoothing
+        loss = phase.among_all * cross_entropy(output.logits, labels, reduction="sum", label_smoothing=smoothing)
+        target = labels < self.n_targets
+        if phase.among_targets and target.any():
+            among = output.logits[target, : self.n_targets]
+            among_loss = cross_entropy(among, labels[target], reduction="sum", label_smoothing=smoothing)
+            loss = loss + phase.among_targets * among_loss
+        unsettled = output.unsettled * len(rows)
+        gradients = torch.autograd.grad((loss + recipe.settle_penalty * unsettled) / batch, self.parameters)
+        hits = (output.logits.detach().argmax(1) == labels).sum()
+        return gradients, np.array([float(loss.detach()), float(hits), float(unsettled.detach())])

@@ -1,0 +1,241 @@
+"""Are two runs of the network the same? The comparison that exporter, tests and runtime share (numpy only)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sketch_infer.model.contract import OUTPUTS
+from sketch_infer.tables import format_table
+
+FP32_TOLERANCE = 1e-5
+"""Largest |ONNX - eager| / scale, where scale = max(1, largest |logit| of the row).
+
+Logits are sums of some 1e5 products, so float32 rounding grows with them and not with the single output.
+"""
+
+INT8_TOLERANCE = 0.1
+"""The same for an int8 file, whose products are rounded: what is judged there is whether the answers agree."""
+
+INT8_AGREEMENT = 0.99
+"""Smallest share of drawings to which an int8 file must give eager PyTorch's own label."""
+
+TRUTH_FACTOR, TRUTH_FLOOR = 2.0, 1e-6
+"""Against float64: ONNX's error <= TRUTH_FACTOR * eager's own error + TRUTH_FLOOR, all in units of scale.
+
+Both are float32 sums in another order; being as near to the truth as eager is, is all that can be asked.
+"""
+
+HISTOGRAM_EDGES = (0.0, *(10.0**exponent for exponent in range(-9, 1)), float("inf"))
+"""Differences in units of scale are counted by decades, and all from 1 on together."""
+
+Outputs = Mapping[str, npt.NDArray[np.floating]]
+"""log_probs and logits by name, each (N, classes)."""
+
+
+@dataclass(frozen=True)
+class OutputParity:
+    """The comparison of one output; true when it holds.
+
+    Attributes:
+        case: what was run, for example "batch 7".
+        output: name of the output.
+        eager_shape, onnx_shape: the shapes.
+        eager_dtype, onnx_dtype: the dtypes' names.
+        max_abs: largest |ONNX - eager|; NaN when the shapes differ or a value is not finite.
+        max_scaled: the same in units of scale, which is what the tolerance bounds.
+        tolerance: the bound on `max_scaled`.
+        eager_error, onnx_error: largest distance of each from float64, in units of scale; NaN if not computed.
+        top1_agreement: share of rows with the same largest entry; 1 for no rows.
+        min_agreement: the bound on `top1_agreement`.
+        failure: why there are no outputs to compare; empty if there are.
+        histogram: how many entries differ by how much, in units of scale, between the HISTOGRAM_EDGES.
+    """
+
+    case: str
+    output: str
+    eager_shape: tuple[int, ...]
+    onnx_shape: tuple[int, ...]
+    eager_dtype: str
+    onnx_dtype: str
+    max_abs: float
+    max_scaled: float
+    tolerance: float
+    eager_error: float
+    onnx_error: float
+    top1_agreement: float
+    min_agreement: float = 0.0
+    failure: str = ""
+    histogram: tuple[int, ...] = ()
+
+    @property
+    def problem(self) -> str:
+        """What does not hold and what would pass; empty when all holds."""
+        if self.failure:
+            return self.failure
+        if self.eager_shape != self.onnx_shape:
+            return f"shape {self.onnx_shape}, expected {self.eager_shape}"
+        if self.eager_dtype != self.onnx_dtype:
+            return f"dtype {self.onnx_dtype}, expected {self.eager_dtype}"
+        if not np.isfinite(self.max_scaled):
+            return "a value is NaN or infinite"
+        problems = []
+        if self.max_scaled > self.tolerance:
+            needed = _round_up(self.max_scaled)
+            problems.append(
+                f"off by more than {self.tolerance:.0e} of the row's scale; a tolerance of {needed} would pass"
+            )
+            if self.eager_error > self.tolerance / 4:  # false for NaN: not computed
+                own = f"eager PyTorch itself is {self.eager_error:.1e} off float64"
+                problems.append(f"{own}: these weights ask for more than float32")
+        if self.top1_agreement < self.min_agreement:
+            problems.append(f"the same label for {self.top1_agreement:.1%} of rows, expected {self.min_agreement:.0%}")
+        truth_bound = TRUTH_FACTOR * self.eager_error + TRUTH_FLOOR
+        if self.onnx_error > truth_bound:  # false for NaN: not computed
+            problems.append(
+                f"{self.onnx_error:.2e} of the scale from float64, where eager's own {self.eager_error:.2e} allows "
+                f"{truth_bound:.2e}"
+            )
+        return "; ".join(problems)
+
+    def __bool__(self) -> bool:
+        return not self.problem
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """Comparisons of ONNX with eager PyTorch; true when all hold, and printable as a table.
+
+    Attributes:
+        rows: the comparisons.
+        provider: the execution provider that the model file ran on, where that is known.
+        notes: what there is to know of the model file beyond its outputs, one line each.
+    """
+
+    rows: tuple[OutputParity, ...]
+    provider: str = ""
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of_failure(cls, case: str, reason: str) -> "ParityReport":
+        """Report a run that gave no outputs."""
+        nan = float("nan")
+        return cls((OutputParity(case, "none", (), (), "", "", nan, nan, nan, nan, nan, 0.0, failure=reason),))
+
+    def __bool__(self) -> bool:
+        return bool(self.rows) and all(self.rows)
+
+    def __add__(self, other: "ParityReport") -> "ParityReport":
+        return ParityReport(self.rows + other.rows, self.provider or other.provider, self.notes + other.notes)
+
+    @property
+    def summary(self) -> str:
+        """One line: the verdict, and the worst figure or the first problem."""
+        if not self.rows:
+            return "FAIL: nothing was compared"
+        for row in self.rows:
+            if not row:
+                return f"FAIL: {row.case}, {row.output}: {row.problem}"
+        worst = max(self.rows, key=lambda row: row.max_scaled)
+        where = f" on {self.provider}" if self.provider else ""
+        what = "equal to eager PyTorch in shapes, dtypes and values"
+        if worst.tolerance > FP32_TOLERANCE:
+            what = "eager PyTorch's shapes and dtypes, and near it in values"
+        if judged := [row.top1_agreement for row in self.rows if row.min_agreement]:
+            what = f"eager PyTorch's shapes and dtypes, and its label for {min(judged):.1%} of drawings"
+        difference = f"{worst.max_scaled:.1e} of the row's scale (tolerance {worst.tolerance:.0e})"
+        return f"PASS{where}: {what}; largest difference {difference}"
+
+    def __str__(self) -> str:
+        columns: dict[str, Callable[[OutputParity], str]] = {
+            "case": lambda row: row.case,
+            "output": lambda row: row.output,
+            "shape eager": lambda row: str(row.eager_shape),
+            "shape ONNX": lambda row: str(row.onnx_shape),
+            "max abs diff": lambda row: f"{row.max_abs:.1e}",
+            "/ scale": lambda row: f"{row.max_scaled:.1e}",
+        }
+        if any(np.isfinite(row.onnx_error) for row in self.rows):
+            columns["eager off float64"] = lambda row: f"{row.eager_error:.1e}".replace("nan", "-")
+            columns["ONNX off float64"] = lambda row: f"{row.onnx_error:.1e}".replace("nan", "-")
+        columns["top-1"] = lambda row: f"{row.top1_agreement:.2%}"
+        columns["verdict"] = lambda row: "ok" if row else row.problem
+        cells = [[cell(row) for cell in columns.values()] for row in self.rows]
+        return format_table(list(columns), cells) + f"\n{self.summary}"
+
+
+def compare_outputs(
+    case: str,
+    eager: Outputs,
+    onnx: Outputs,
+    float64: Outputs | None = None,
+    tolerance: float = FP32_TOLERANCE,
+    min_agreement: float = 0.0,
+) -> ParityReport:
+    """Compare both outputs of one run with eager PyTorch's on the same strokes.
+
+    Args:
+        case: what was run, for the report.
+        eager: eager PyTorch's outputs in float32.
+        onnx: the outputs to judge.
+        float64: the outputs of the same network computed in float64; adds the bound on the distance from it.
+        tolerance: bound on |onnx - eager| in units of a row's scale.
+        min_agreement: bound on the share of rows with the same largest entry.
+    """
+    return ParityReport(
+        tuple(_compare(case, name, eager, onnx[name], float64, tolerance, min_agreement) for name in OUTPUTS)
+    )
+
+
+def _compare(
+    case: str,
+    name: str,
+    eager: Outputs,
+    onnx: npt.NDArray[np.floating],
+    float64: Outputs | None,
+    tolerance: float,
+    min_agreement: float,
+) -> OutputParity:
+    expected = eager[name]
+    max_abs = max_scaled = eager_error = onnx_error = float("nan")
+    top1_agreement = 0.0
+    histogram: tuple[int, ...] = ()
+    if expected.shape == onnx.shape:
+        scale = np.maximum(1.0, np.abs(eager["logits"].astype(np.float64)).max(axis=1, keepdims=True, initial=0.0))
+        difference = np.abs(onnx.astype(np.float64) - expected.astype(np.float64))
+        max_abs = _largest(difference)
+        max_scaled = _largest(difference / scale)
+        histogram = tuple(np.histogram(difference / scale, HISTOGRAM_EDGES)[0].tolist())
+        if float64 is not None:
+            eager_error = _largest(np.abs(expected - float64[name]) / scale)
+            onnx_error = _largest(np.abs(onnx - float64[name]) / scale)
+        same_top1 = expected.argmax(axis=1) == onnx.argmax(axis=1)
+        top1_agreement = float(same_top1.mean()) if len(onnx) else 1.0
+    return OutputParity(
+        case=case,
+        output=name,
+        eager_shape=expected.shape,
+        onnx_shape=onnx.shape,
+        eager_dtype=expected.dtype.name,
+        onnx_dtype=onnx.dtype.name,
+        max_abs=max_abs,
+        max_scaled=max_scaled,
+        tolerance=tolerance,
+        eager_error=eager_error,
+        onnx_error=onnx_error,
+        top1_agreement=top1_agreement,
+        min_agreement=min_agreement,
+        histogram=histogram,
+    )
+
+
+def _round_up(value: float) -> str:
+    """Write a bound with three digits so that the value written is not below it."""
+    text = f"{value:.2e}"
+    mantissa, exponent = text.split("e")
+    return text if float(text) >= value else f"{float(mantissa) + 0.01:.2f}e{exponent}"
+
+
+def _largest(values: npt.NDArray[np.floating]) -> float:
+    return float(values.max(initial=0.0))  # NaN if any value is NaN

@@ -1,0 +1,143 @@
+"""What a check found, to print, to keep as JSON and to read as a page."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sketch_infer.checks.parity import ParityReport
+from sketch_infer.model.contract import ModelMetadata
+from sketch_infer.strokes.preprocess import FloatArray
+from sketch_infer.tables import format_table
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that has to hold, and what was found."""
+
+    name: str
+    holds: bool
+    found: str
+
+    def __bool__(self) -> bool:
+        return self.holds
+
+
+@dataclass(frozen=True)
+class SketchAnswer:
+    """A sketch, float32 (T, 3), with the likeliest classes and probabilities of eager PyTorch and of the model file."""
+
+    name: str
+    strokes: FloatArray
+    eager: tuple[tuple[str, float], ...]
+    onnx: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Further figures; `marked` are the rows that a reader should see first."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    marked: frozenset[int] = frozenset()
+
+    def __str__(self) -> str:
+        rows = [[*row, "<--" if number in self.marked else ""] for number, row in enumerate(self.rows)]
+        return f"{self.title}\n{format_table([*self.header, ''], rows)}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a check found; true when all of it holds.
+
+    Attributes:
+        title: what was checked.
+        facts: what there is to know, by name.
+        checks: what has to hold.
+        parity: the comparison with eager PyTorch; None if it did not come to that.
+        tables: further figures.
+        sketches: the probes with both answers.
+        versions: of the packages that took part.
+    """
+
+    title: str
+    facts: Mapping[str, str]
+    checks: tuple[Check, ...]
+    parity: ParityReport | None = None
+    tables: tuple[Table, ...] = ()
+    sketches: tuple[SketchAnswer, ...] = ()
+    versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return all(self.checks) and bool(self.parity)
+
+    @property
+    def summary(self) -> str:
+        """One line: the verdict, and the first thing that does not hold."""
+        for check in self.checks:
+            if not check:
+                return f"FAIL: {check.name}: {check.found}"
+        return self.parity.summary if self.parity is not None else "FAIL: nothing was compared"
+
+    def __str__(self) -> str:
+        width = max(len(name) for name in [*self.facts, *(check.name for check in self.checks)])
+        parts = [self.title, "\n".join(f"  {name.ljust(width)}  {found}" for name, found in self.facts.items())]
+        if self.parity:
+            parts.append(str(self.parity).rpartition("\n")[0])  # without its own verdict
+        elif self.parity is not None:
+            parts.append(str(self.parity))
+        parts += map(str, self.tables)
+        parts.append(
+            "\n".join(
+                f"  {check.name.ljust(width)}  {'ok' if check else 'FAIL'}: {check.found}" for check in self.checks
+            )
+        )
+        return "\n\n".join([*(part for part in parts if part), self.summary])
+
+    def to_json(self) -> str:
+        """Return all of it as JSON text; numbers that are not finite become null."""
+        values = dataclasses.asdict(dataclasses.replace(self, tables=(), sketches=()))
+        values["tables"] = [dataclasses.asdict(table) | {"marked": sorted(table.marked)} for table in self.tables]
+        values["sketches"] = [
+            {"name": sketch.name, "strokes": sketch.strokes.tolist(), "eager": sketch.eager, "onnx": sketch.onnx}
+            for sketch in self.sketches
+        ]
+        if self.parity is not None:
+            for row, comparison in zip(values["parity"]["rows"], self.parity.rows, strict=True):
+                row["problem"] = comparison.problem
+        return json.dumps({"holds": bool(self), "summary": self.summary} | _finite(values), indent=2)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def sketch_answers(metadata: ModelMetadata, log_probs: FloatArray, top: int = 3) -> tuple[SketchAnswer, ...]:
+    """Put eager PyTorch's answers to the probes and a model file's side by side.
+
+    Args:
+        metadata: of the model file.
+        log_probs: what the file says of its own probes, float32 (P, classes).
+        top: classes a sketch.
+    """
+
+    def likeliest(row: FloatArray) -> tuple[tuple[str, float], ...]:
+        columns = np.argsort(-row, kind="stable")[:top]
+        return tuple((metadata.labels[column], float(np.exp(row[column]))) for column in columns)
+
+    probes = metadata.probes
+    return tuple(
+        SketchAnswer(name, strokes[strokes.any(axis=1).nonzero()[0]], likeliest(eager), likeliest(onnx))
+        for name, strokes, eager, onnx in zip(
+            probes.names, probes.strokes, probes.outputs["log_probs"], log_probs, strict=True
+        )
+    )

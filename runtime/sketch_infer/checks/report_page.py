@@ -1,0 +1,154 @@
+"""A report as one HTML page that needs nothing else: no script, no font, no other file."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+from sketch_infer.atomic import write_atomically
+from sketch_infer.checks.parity import HISTOGRAM_EDGES, ParityReport
+from sketch_infer.checks.report import Report, SketchAnswer
+from sketch_infer.html.page_style import BASE_STYLE
+from sketch_infer.html.sketch_svg import sketch_svg
+
+_STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 66rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.3rem; overflow-wrap: anywhere; } h2 { font-size: 1.05rem; margin-top: 2.2rem; }
+.verdict { padding: .8rem 1rem; border-left: .4rem solid; background: var(--soft); overflow-wrap: anywhere; }
+.good { color: var(--good); } .bad { color: var(--bad); } .verdict span { color: CanvasText; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td { white-space: nowrap; } td:last-child { white-space: normal; overflow-wrap: break-word; }
+tr.marked td { font-weight: 600; color: var(--bad); }
+.sketches { display: grid; grid-template-columns: repeat(auto-fill, minmax(24rem, 1fr)); gap: .8rem; }
+figure { display: flex; gap: .8rem; margin: 0; padding: .6rem; border: 1px solid var(--line); border-radius: .4rem; }
+figcaption { font-weight: 600; } figure td { white-space: nowrap; }
+figure table { font-size: .85rem; }
+"""
+
+
+def to_html(report: Report) -> str:
+    """Return the page: the verdict first, then what it rests on."""
+    sections = [
+        ("Checks", _checks(report)),
+        ("Parity with eager PyTorch", _parity(report.parity) if report.parity is not None else ""),
+        ("Differences", _histogram(report.parity) if report.parity is not None else ""),
+        *((table.title, _table(table.header, table.rows, table.marked)) for table in report.tables),
+        ("Probes: eager PyTorch and ONNX Runtime", _sketches(report.sketches)),
+        ("Found", _table((), tuple(report.facts.items()))),
+        ("Versions", _table((), tuple(report.versions.items())) if report.versions else ""),
+    ]
+    body = "\n".join(f"<h2>{escape(title)}</h2>\n{content}" for title, content in sections if content)
+    kind = "good" if report else "bad"
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(report.title)}</title>
+<style>{BASE_STYLE}{_STYLE}</style>
+</head>
+<body>
+<h1>{escape(report.title)}</h1>
+<p class="verdict {kind}"><span>{escape(report.summary)}</span></p>
+{body}
+</body>
+</html>
+"""
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]], marked: frozenset[int] = frozenset()) -> str:
+    head = f"<tr>{''.join(f'<th>{escape(cell)}</th>' for cell in header)}</tr>\n" if header else ""
+    lines = []
+    for number, row in enumerate(rows):
+        kind = ' class="marked"' if number in marked else ""
+        lines.append(f"<tr{kind}>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>")
+    return f'<div class="wide"><table>\n{head}{chr(10).join(lines)}\n</table></div>'
+
+
+def _checks(report: Report) -> str:
+    failed = frozenset(number for number, check in enumerate(report.checks) if not check)
+    rows = [(check.name, "ok" if check else "FAIL", check.found) for check in report.checks]
+    return _table(("", "", "found"), rows, failed) if rows else ""
+
+
+def _parity(parity: ParityReport) -> str:
+    header = (
+        "case",
+        "output",
+        "shape of eager",
+        "shape of ONNX",
+        "largest difference",
+        "/ scale",
+        "tolerance",
+        "top-1",
+        "",
+    )
+    rows = [
+        (
+            row.case,
+            row.output,
+            f"{row.eager_shape} {row.eager_dtype}",
+            f"{row.onnx_shape} {row.onnx_dtype}",
+            f"{row.max_abs:.1e}",
+            f"{row.max_scaled:.1e}",
+            f"{row.tolerance:.0e}",
+            f"{row.top1_agreement:.2%}",
+            row.problem or "ok",
+        )
+        for row in parity.rows
+    ]
+    return _table(header, rows, frozenset(number for number, row in enumerate(parity.rows) if not row))
+
+
+def _histogram(parity: ParityReport) -> str:
+    """Draw how many output values differ by how much, all cases together, a bar a decade."""
+    counts = [sum(bins) for bins in zip(*(row.histogram for row in parity.rows if row.histogram), strict=True)]
+    if not counts:
+        return ""
+    total = sum(counts)
+    height, width, left = 160, 54, 10
+    bars = []
+    names = ["< 1e-9", *(f"{edge:.0e}" for edge in HISTOGRAM_EDGES[1:-1])]
+    for number, (count, name) in enumerate(zip(counts, names, strict=True)):
+        x, tall = left + number * width, height * count / max(counts)
+        bars.append(
+            f'<rect x="{x}" y="{20 + height - tall:.1f}" width="{width - 8}" height="{tall:.1f}" fill="var(--bar)"/>'
+            f'<text x="{x + (width - 8) / 2}" y="{16 + height - tall:.1f}" text-anchor="middle">'
+            f"{f'{count / total:.1%}' if count else ''}</text>"
+            f'<text x="{x + (width - 8) / 2}" y="{height + 36}" text-anchor="middle">{escape(name)}</text>'
+        )
+    across, down = left * 2 + len(counts) * width, height + 44
+    return (
+        f"<p>Share of {total:,} output values by |ONNX - eager| in units of the row's scale; each bar runs from its "
+        f'number to ten times it.</p>\n<div class="wide"><svg viewBox="0 0 {across} {down}" width="{across}" '
+        f'font-size="11" fill="currentColor" role="img" aria-label="histogram of differences">'
+        f"{''.join(bars)}</svg></div>"
+    )
+
+
+def _sketches(sketches: Sequence[SketchAnswer]) -> str:
+    if not sketches:
+        return ""
+    figures = []
+    for sketch in sketches:
+        rows = [
+            (eager[0], f"{eager[1]:.1%}", onnx[0], f"{onnx[1]:.1%}")
+            for eager, onnx in zip(sketch.eager, sketch.onnx, strict=True)
+        ]
+        differs = [eager[0] for eager in sketch.eager] != [onnx[0] for onnx in sketch.onnx]
+        table = _table(("eager", "", "ONNX", ""), rows, frozenset({0}) if differs else frozenset())
+        caption = f"<figcaption>{escape(sketch.name)}</figcaption>"
+        figures.append(f"<figure>{sketch_svg(sketch.strokes)}<div>{caption}{table}</div></figure>")
+    return f'<div class="sketches">\n{chr(10).join(figures)}\n</div>'
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Write a report as JSON or as one self-contained HTML page, by the suffix of its path.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    text = to_html(report) if path.suffix == ".html" else report.to_json() + "\n"
+    with write_atomically(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,241 @@
+"""The proof on the device: does this file, under this ONNX Runtime, on this provider, answer as eager PyTorch did?"""
+
+import json
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from sketch_infer._version import __version__
+from sketch_infer.checks.environment import (
+    describe_machine,
+    describe_python_packages,
+    installed_wheels,
+    missing_cuda_libraries,
+    runtime_limits,
+)
+from sketch_infer.checks.parity import FP32_TOLERANCE, INT8_TOLERANCE, ParityReport, compare_outputs
+from sketch_infer.checks.report import Check, Report, sketch_answers
+from sketch_infer.checks.row_coupling import row_coupling
+from sketch_infer.errors import InputError, ModelFileError, ProviderError, SketchError
+from sketch_infer.inference.providers import CPU, CUDA, INSTALL_CUDA, ProviderChoice, import_onnxruntime, start_session
+from sketch_infer.inference.session import Session
+from sketch_infer.model.contract import OUTPUTS, STROKES, Probes
+from sketch_infer.model.onnx_header import read_header
+from sketch_infer.strokes.preprocess import FloatArray, as_strokes
+
+PROBE_BATCHES = (1, 2, 3, 7)
+"""Batch sizes that the probes run at, beside all at once."""
+
+LEAST_PROBES = 8
+
+_HEAVY = {"Conv", "LSTM", "DynamicQuantizeLSTM", "Gemm", "MatMul", "MatMulInteger"}
+"""Operators that belong on the GPU when CUDA was asked for; shapes and indices may well stay on the CPU."""
+
+_TIMED_RUNS = 100
+
+
+def self_check(model: Path, provider: ProviderChoice = "auto") -> Report:
+    """Check a model file where it is to run, without torch.
+
+    Args:
+        model: the file.
+        provider: "cuda", which then has to start; "cpu"; or "auto", which takes what starts.
+
+    Returns:
+        all that was found; true when every check and the parity with eager PyTorch on the file's probes hold.
+
+    Raises:
+        ModelFileError: if there is no such file.
+        DependencyError: if onnxruntime is not installed.
+    """
+    if not model.is_file():
+        raise ModelFileError(f"{model}: expected a model file, found {'a folder' if model.is_dir() else 'nothing'}")
+    facts = {"sketch-infer": __version__, "machine": describe_machine(), "ONNX Runtime": _describe_runtime()}
+    checks = [_check_wheels()]
+    try:
+        session = Session(model, provider)
+    except (ModelFileError, ProviderError) as error:
+        name = "provider" if isinstance(error, ProviderError) else "model file"
+        facts |= _describe_providers(None)
+        failed = Check(name, False, str(error).removeprefix(f"{model}: "))
+        return Report(f"Self-check of {model}", facts, (*checks, failed), versions=describe_python_packages())
+    facts |= _describe_providers(session) | _describe_model(model, session)
+    checks += [Check("provider", True, f"{session.provider} runs"), Check("model file", True, "as it was exported")]
+    probes = session.metadata.probes
+    many = len(probes.names) >= LEAST_PROBES
+    checks.append(Check("probes", many, f"{len(probes.names)} sketches (expected {LEAST_PROBES} or more)"))
+    parity, answers = check_probes(session)
+    if parity:
+        for check in (_check_bad_strokes, _check_no_rows, _check_rows):
+            checks.append(_guarded(check, session))
+        placement = _place_nodes(model, provider, probes)
+        checks.append(_check_placement(session, placement))
+        facts["nodes that ran"] = "; ".join(f"{provider}: {_count(ops)}" for provider, ops in placement.items())
+        facts["one sketch"] = _time_one(session)
+    return Report(
+        f"Self-check of {model}",
+        facts,
+        tuple(checks),
+        parity,
+        sketches=sketch_answers(session.metadata, answers) if answers is not None else (),
+        versions=describe_python_packages()
+        | {f"exported by {k}": v for k, v in session.metadata.tool_versions.items()},
+    )
+
+
+def check_probes(session: Session) -> tuple[ParityReport, FloatArray | None]:
+    """Run the probes at several batch sizes and compare with eager PyTorch's recorded outputs.
+
+    Every call has exactly its batch's rows: the probes are repeated from the first to fill the last one.
+
+    Returns:
+        the comparison, and the log-probabilities of all probes in one batch (None if they have no such shape).
+    """
+    probes, report = session.metadata.probes, ParityReport((), session.provider)
+    tolerance = FP32_TOLERANCE if session.metadata.precision == "fp32" else INT8_TOLERANCE
+    answers = None
+    count = len(probes.names)
+    for batch in (*PROBE_BATCHES, count):
+        case = "all probes" if batch == count else f"batch {batch}"
+        rows = np.arange(-(-count // batch) * batch) % count
+        try:
+            calls = [session.run(probes.strokes[rows[at : at + batch]]) for at in range(0, len(rows), batch)]
+        except ModelFileError as error:
+            report += ParityReport.of_failure(case, str(error))
+            continue
+        outputs = {name: np.concatenate([call[name] for call in calls]) for name in OUTPUTS}
+        eager = {name: probes.outputs[name][rows] for name in OUTPUTS}
+        report += compare_outputs(case, eager, outputs, tolerance=tolerance)
+        if batch == count and outputs["log_probs"].shape == eager["log_probs"].shape:
+            answers = outputs["log_probs"]
+    return report, answers
+
+
+def _guarded(check: Callable[[Session], Check], session: Session) -> Check:
+    try:
+        return check(session)
+    except SketchError as error:
+        return Check(check.__name__.removeprefix("_check_").replace("_", " "), False, str(error))
+
+
+def _check_wheels() -> Check:
+    wheels = installed_wheels()
+    found = " and ".join(f"{name} {version}" for name, version in wheels.items())
+    if len(wheels) > 1:
+        fix = f"pip uninstall {' '.join(wheels)}, then install one"
+        return Check("one ONNX Runtime", False, f"{found} overwrite each other; {fix}")
+    return Check("one ONNX Runtime", True, found or "of no known package")
+
+
+def _check_bad_strokes(session: Session) -> Check:
+    strokes = session.metadata.probes.strokes[:1].copy()
+    strokes[0, 0, 0] = np.nan
+    try:
+        as_strokes(strokes)
+    except InputError:
+        return Check("NaN in the strokes", True, "refused")
+    return Check("NaN in the strokes", False, "accepted: its answers would look plausible and be wrong")
+
+
+def _check_no_rows(session: Session) -> Check:
+    shapes = {name: values.shape for name, values in session.run(session.metadata.probes.strokes[:0]).items()}
+    expected = (0, len(session.metadata.labels))
+    return Check("no sketches", set(shapes.values()) == {expected}, f"outputs of shape {expected}")
+
+
+def _check_rows(session: Session) -> Check:
+    coupling = row_coupling(session, session.metadata.probes.strokes)
+    worst = max(coupling.values())
+    how = "alone, in another order and beside an outlier"
+    if worst <= FP32_TOLERANCE:
+        found = "equal bit for bit" if worst == 0 else f"within {worst:.1e} of the row's scale"
+        return Check("rows are independent", True, f"{found} {how}")
+    moved = ", ".join(f"{name} {value:.1e}" for name, value in coupling.items())
+    return Check("rows are independent", False, f"a row's answer moves: {moved} (tolerance {FP32_TOLERANCE:.0e})")
+
+
+def _place_nodes(model: Path, provider: ProviderChoice, probes: Probes) -> dict[str, Counter[str]]:
+    """Return which operators ran on which provider, by ONNX Runtime's own profile of one batch."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = import_onnxruntime().SessionOptions()
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(folder) / "profile")
+        options.log_severity_level = 4
+        session, _ = start_session(model, options, provider)
+        states = {
+            value.name: np.zeros([size if isinstance(size, int) else len(probes.names) for size in value.shape], "f4")
+            for value in session.get_inputs()
+            if value.name != STROKES
+        }
+        session.run(OUTPUTS, {STROKES: probes.strokes, **states})
+        events = json.loads(Path(session.end_profiling()).read_text())
+    placement: dict[str, Counter[str]] = {}
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+            ran_on = event["args"]["provider"]
+            placement.setdefault(ran_on, Counter())[event["args"]["op_name"]] += 1
+    return placement
+
+
+def _check_placement(session: Session, placement: dict[str, Counter[str]]) -> Check:
+    strayed = {name for ran_on, ops in placement.items() if ran_on != session.provider for name in _HEAVY & set(ops)}
+    if strayed:
+        return Check("nodes are placed", False, f"{', '.join(sorted(strayed))} left {session.provider}")
+    return Check("nodes are placed", bool(placement), f"every LSTM and product on {session.provider}")
+
+
+def _count(operators: Counter[str]) -> str:
+    heavy = [f"{count} {name}" for name, count in operators.items() if name in _HEAVY]
+    return f"{operators.total()}, {', '.join(heavy)} among them" if heavy else str(operators.total())
+
+
+def _time_one(session: Session) -> str:
+    strokes, milliseconds = session.metadata.probes.strokes, []
+    for run in range(_TIMED_RUNS):
+        row = run % len(strokes)
+        start = time.perf_counter()
+        session.run(strokes[row : row + 1])
+        milliseconds.append(1e3 * (time.perf_counter() - start))
+    p50, p90 = np.percentile(milliseconds[len(strokes) :], [50, 90])
+    return f"{p50:.2f} ms in the median, {p90:.2f} ms at the 90th percentile (one thread, the probes)"
+
+
+def _describe_runtime() -> str:
+    version = import_onnxruntime().__version__
+    limits = runtime_limits()
+    wheels = " + ".join(installed_wheels()) or "no known package"
+    opset, ir_version = limits.opset or "?", limits.ir_version or "?"
+    return f"{version} from {wheels}; opens opsets up to {opset}, IR versions up to {ir_version}"
+
+
+def _describe_providers(session: Session | None) -> dict[str, str]:
+    built_in = import_onnxruntime().get_available_providers()
+    found = []
+    for name in built_in:
+        if name not in (CPU, CUDA):
+            found.append(f"{name} is built in and not used")
+        elif session and name == session.provider:
+            found.append(f"{name} runs")
+        elif name == CUDA and session and session.cuda_missing:
+            found.append(f"{name} is built in and does not start: {session.cuda_missing}")
+        else:
+            found.append(f"{name} is built in")
+    facts = {"providers": "; ".join(found)}
+    if missing := missing_cuda_libraries():
+        facts["CUDA libraries"] = f"missing {', '.join(missing)}; for a GPU: {INSTALL_CUDA} (libcuda: NVIDIA's driver)"
+    return facts
+
+
+def _describe_model(path: Path, session: Session) -> dict[str, str]:
+    metadata, header = session.metadata, read_header(path.read_bytes())
+    trained = "random weights" if metadata.random_weights else "trained"
+    return {
+        "model": f"{path.stat().st_size / 1e6:.1f} MB, {metadata.precision}, {trained}, "
+        f"{len(metadata.labels)} classes, opset {header.opsets.get('', 0)}, IR version {header.ir_version}",
+        "weights": f"sha256 {metadata.weights_sha256}",
+        "content": f"sha256 {session.content_sha256}",
+    }

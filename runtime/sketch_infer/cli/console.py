@@ -1,0 +1,110 @@
+"""What the commands of this project share: how errors reach the user, and common options."""
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from sketch_infer.errors import OutputError, SketchError
+from sketch_infer.inference.providers import PROVIDER_CHOICES
+
+REPORT_SUFFIXES = (".html", ".json")
+
+
+class _Failure(click.ClickException):
+    """One of this project's errors, on its way to stderr."""
+
+    def __init__(self, error: SketchError) -> None:
+        super().__init__(str(error))
+        self.exit_code = error.exit_code  # type: ignore[misc]  # click types it as a class variable
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the error."""
+        click.echo(
+            f"{click.style('Error:', fg='red')} {self.format_message()}", file=file, err=file is None, color=_color()
+        )
+
+
+def _color() -> bool | None:
+    """Return False where the user wants no colours (no-color.org), else None: colours on a terminal alone."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def note(text: str) -> None:
+    """Print to stderr, so that stdout carries results alone; a word that ends in a colon at the start is coloured."""
+    kind, colon, rest = text.partition(": ")
+    if colon and kind in ("warning", "note"):
+        text = f"{click.style(kind + ':', fg='yellow' if kind == 'warning' else 'cyan')} {rest}"
+    click.echo(text, err=True, color=_color())
+
+
+class _ErrorsToExitCodes(click.Command):
+    """Turns this project's errors into one line on stderr and the error's exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        ctx.color = _color()
+        try:
+            result = super().invoke(ctx)
+            if sys.stdout:
+                sys.stdout.flush()  # else a full disk would show as a traceback at exit
+        except SketchError as error:
+            raise _Failure(error) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # `| head`: click ends quietly
+            with contextlib.suppress(OSError, AttributeError):  # what is left in the buffer cannot be written either
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise _Failure(OutputError(f"standard output cannot be written: {error.strerror or error}")) from error
+        return result
+
+
+class Command(_ErrorsToExitCodes):
+    """A click command that reports this project's errors."""
+
+
+class Group(_ErrorsToExitCodes, click.Group):
+    """A click group that reports this project's errors for all its commands."""
+
+
+def provider_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--provider auto|cpu|cuda`."""
+    return click.option(
+        "--provider",
+        type=click.Choice(PROVIDER_CHOICES),
+        default="auto",
+        show_default=True,
+        help="Where to run: cuda or fail, cpu, or auto: CUDA where it starts, else the CPU.",
+    )(command)
+
+
+def report_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--report FILE`."""
+
+    def check_suffix(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
+        if path and path.suffix not in REPORT_SUFFIXES:
+            raise click.BadParameter(f"expected a file that ends in {' or '.join(REPORT_SUFFIXES)}, found {path}")
+        return path
+
+    return click.option(
+        "--report",
+        type=click.Path(path_type=Path),
+        callback=check_suffix,
+        help="Also write all that was found to this file: .html for a page to read, .json for a program.",
+    )(command)
+
+
+def refuse_overwriting(output: Path | None, inputs: Iterable[str | Path | None], option: str = "--output") -> None:
+    """Stop before an output takes the place of one of the inputs, under whichever name.
+
+    Raises:
+        click.UsageError: if `output` is one of the inputs that exist.
+    """
+    with contextlib.suppress(OSError):  # names too long and the like are refused where they are opened
+        for path in inputs:
+            if output and path and output.exists() and Path(path).exists() and output.samefile(path):
+                raise click.UsageError(f"{option} {output} is also an input; name another file")

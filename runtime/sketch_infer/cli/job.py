@@ -1,0 +1,134 @@
+"""One run of `sketch-infer` over files: read, classify, write, judge."""
+
+import json
+from collections.abc import Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sketch_infer.checks.evaluation import Tally, format_evaluations
+from sketch_infer.cli.console import note
+from sketch_infer.cli.progress import CommandReading
+from sketch_infer.errors import InputError, ParityError, SkippedError
+from sketch_infer.inference.classifier import Classifier
+from sketch_infer.inference.stream import SKETCHES_AT_ONCE, classify_sketches
+from sketch_infer.readers.files import read_sketches
+from sketch_infer.readers.sketch import InputFormat, Sketch
+from sketch_infer.strokes.preprocess import to_batch
+from sketch_infer.writers.choose import open_writer
+from sketch_infer.writers.partial_lines import PartialLines
+from sketch_infer.writers.text import JsonLinesWriter, Writer
+
+if TYPE_CHECKING:
+    from sketch_infer.cli.eager import EagerComparison
+
+
+class Job:
+    """Files to classify, and what is to be done with the predictions.
+
+    Args:
+        sources: the files.
+        input_format: what their numbers mean.
+        reading: tells the user how it goes.
+        classifier: the model.
+        comparison: takes all predictions, to compare them with eager PyTorch's; or None.
+        tally: counts them beside their true classes; or None.
+    """
+
+    def __init__(
+        self,
+        sources: list[str],
+        input_format: InputFormat,
+        reading: CommandReading,
+        classifier: Classifier,
+        comparison: "EagerComparison | None",
+        tally: Tally | None,
+    ) -> None:
+        self._sources, self._reading, self._classifier = sources, reading, classifier
+        self._comparison, self._tally = comparison, tally
+        read = (read_sketches(source, input_format, reading) for source in sources)
+        self._sketches: Iterator[Sketch] = chain.from_iterable(read)
+        if tally:
+            self._classes = {name: column for column, name in enumerate(classifier.metadata.labels)}
+            self._sketches = self._labelled(self._sketches)
+        self._n_cut = self._n_sketches = 0
+
+    def _labelled(self, sketches: Iterator[Sketch]) -> Iterator[Sketch]:
+        """Refuse sketches whose true class is not one of the model's."""
+        for sketch in sketches:
+            if sketch.true_class in self._classes:
+                yield sketch
+            else:
+                where = f"{sketch.source}: sketch {sketch.index}"
+                found = f"{sketch.true_class!r}{'' if sketch.label else ', the name of the file, for want of a word'}"
+                error = f"{where}: expected a word among the model's {len(self._classes)} classes, found {found}"
+                self._reading.bad(InputError(error))
+
+    def run(self, format_: str | None, output: Path | None, top_k: int) -> None:
+        """Classify all, and write predictions to a file or standard output, or nowhere without a format.
+
+        Raises:
+            ParityError: if the comparison fails; a file is not written then.
+        """
+        # Before anything is written, so that an unusable first file leaves no output at all.
+        first = list(islice(self._sketches, SKETCHES_AT_ONCE))
+        self._sketches = chain(first, self._sketches)
+        if format_ is None:
+            self._classify(None)
+            return
+        labels = self._classifier.metadata.labels
+        with open_writer(format_, output, top_k, labels, tuple(self._sources)) as writer:
+            self._classify(writer, with_bar=output is not None or format_ != "table")
+            writer.finish()
+
+    def run_resumably(self, partial: PartialLines, top_k: int) -> None:
+        """Classify all into a file of JSON lines, of which an interrupted run leaves what it has."""
+        try:
+            with partial:
+                self._sketches = partial.skip_done(self._sketches)
+                self._classify(JsonLinesWriter(partial, top_k))
+        finally:
+            if partial.kept:
+                note("note: the sketches done so far are kept; the same command with --resume goes on after them")
+
+    def _classify(self, writer: Writer | None, with_bar: bool = True) -> None:
+        length = self._classifier.metadata.sequence_length
+        with self._reading.bar(self._sources if with_bar else ["-"]):
+            for sketches, predictions in classify_sketches(self._classifier, self._sketches, self._reading):
+                if writer:
+                    writer.write(sketches, predictions)
+                if self._comparison:
+                    self._comparison.add(to_batch([sketch.strokes for sketch in sketches], length)[0], predictions)
+                if self._tally:
+                    self._tally.add(predictions.log_probs, [self._classes[sketch.true_class] for sketch in sketches])
+                self._n_sketches += len(sketches)
+                # Rows that are zero, as padding is, are no loss.
+                self._n_cut += sum(bool(sketch.strokes[length:].any()) for sketch in sketches)
+                self._reading.classified(len(sketches))
+        if self._comparison:
+            parity = self._comparison.report()
+            note(str(parity))
+            if not parity:  # before an --output is complete: the answers are not to be trusted
+                raise ParityError("the model differs from eager PyTorch; see the report above")
+
+    def finish(self, as_json: bool) -> None:
+        """Print the evaluation, and warn of what was cut or skipped.
+
+        Raises:
+            InputError: if there was nothing to evaluate.
+            SkippedError: if sketches or files were skipped.
+        """
+        if self._n_cut:
+            length = self._classifier.metadata.sequence_length
+            note(f"warning: cut {self._n_cut} of {self._n_sketches} sketches to the network's {length} points")
+        if self._tally:
+            if not self._n_sketches:
+                raise InputError("no sketches to evaluate on: the input has no rows that can be used")
+            found = self._tally.evaluation()
+            click.echo(json.dumps(found.to_dict(), indent=2) if as_json else format_evaluations({"": found}))
+        if self._reading.n_skipped:
+            raise SkippedError(
+                f"skipped {self._reading.n_skipped} that cannot be used, see above; {self._n_sketches} were classified"
+            )

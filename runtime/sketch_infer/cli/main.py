@@ -1,0 +1,241 @@
+"""`sketch-infer`: classify sketches from files."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from sketch_infer._version import __version__
+from sketch_infer.checks.evaluation import Tally
+from sketch_infer.cli.console import Command, note, provider_option, refuse_overwriting, report_option
+from sketch_infer.cli.job import Job
+from sketch_infer.cli.progress import CommandReading
+from sketch_infer.cli.ray_options import RayJob, RayOptions, engine_options
+from sketch_infer.errors import ParityError
+from sketch_infer.inference.batching import DEFAULT_BATCH_SIZE
+from sketch_infer.inference.classifier import Classifier, default_model
+from sketch_infer.inference.providers import CPU, ProviderChoice
+from sketch_infer.model.contract import PRECISIONS, Precision
+from sketch_infer.readers.files import STDIN, expand_folders
+from sketch_infer.readers.sketch import INPUT_FORMATS, InputFormat
+from sketch_infer.writers.choose import TEXT_FORMATS, choose_format
+from sketch_infer.writers.partial_lines import PartialLines, run_identity
+
+if TYPE_CHECKING:
+    from sketch_infer.cli.eager import EagerComparison
+
+EXAMPLES = """\b
+Examples:
+  sketch-infer strokes.npy                                 # a table, or JSON lines in a pipe
+  sketch-infer drawings/ --top-k 3 --output out.csv        # all files below a folder
+  cat pen.ndjson | sketch-infer - --input-format raw --format json
+  sketch-infer big.npy --precision int8 --output out.jsonl --on-error skip --resume
+  sketch-infer big.npy --batch-size 32 --threads 2 --output out.parquet --quiet
+  sketch-infer test/ --evaluate --output gallery.html --verbose
+  sketch-infer strokes.npy --model mine.onnx --provider cuda
+  sketch-infer --engine ray drawings/ --output answers/ --actors 4 --in-order --logits
+  sketch-infer --engine ray /shared/drawings --output /shared/answers --overwrite --ray-address auto
+  sketch-infer strokes.npy --model mine.onnx --compare-eager mine.pt
+  sketch-infer --self-check --report check.html
+  sketch-infer --version; sketch-infer --help
+"""
+
+
+def _print_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    click.echo(f"sketch-infer, version {__version__}")
+    from sketch_infer.checks.environment import describe_runtime  # late, as few ask for it
+
+    click.echo(describe_runtime())
+    context.exit()
+
+
+@click.command(cls=Command, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("strokes", nargs=-1)
+@click.option("--model", type=click.Path(path_type=Path), help="Model file; by default the one `make export` wrote.")
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    help="Which of the two models of `make export`: fp32, the default, is exact; int8 is smaller and faster.",
+)
+@provider_option
+@click.option("--top-k", type=click.IntRange(min=1), default=5, show_default=True, help="Classes to name per sketch.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(TEXT_FORMATS),
+    help="Output format; by default --output's suffix, else a table on a terminal and jsonl in a pipe.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File to write instead of stdout. Its suffix names the format: besides those of --format, .npz (log_probs, "
+    "logits and labels as arrays), .parquet (needs pyarrow) and .html (a page with the drawings to look at).",
+)
+@click.option(
+    "--input-format",
+    type=click.Choice(INPUT_FORMATS),
+    default="auto",
+    show_default=True,
+    help="What the numbers in STROKES are: network, stroke-3 or stroke-5 in arrays; simplified or raw drawings.",
+)
+@click.option(
+    "--on-error",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
+    show_default=True,
+    help="At a sketch or file that cannot be used: stop, or report it, go on and end with exit code 1.",
+)
+@click.option(
+    "--resume", is_flag=True, help="Go on where an interrupted run of the same command stopped (.jsonl files)."
+)
+@click.option(
+    "--evaluate",
+    is_flag=True,
+    help="Print accuracy, per class too, and calibration instead of predictions; the true classes are the drawings' "
+    "words, else the files' names.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, 65536),
+    default=DEFAULT_BATCH_SIZE,
+    show_default=True,
+    help="Sketches per call into ONNX Runtime.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1, os.cpu_count() or 1),
+    help="Batches that run at a time; by default one a core.",
+)
+@click.option(
+    "--compare-eager",
+    metavar="CHECKPOINT",
+    type=click.Path(path_type=Path),
+    help="Also run this checkpoint in eager PyTorch on the same strokes and compare (needs torch).",
+)
+@click.option(
+    "--self-check",
+    is_flag=True,
+    help="Instead of classifying, prove the model on this device against eager PyTorch's recorded answers.",
+)
+@report_option
+@engine_options
+@click.option("-q", "--quiet", is_flag=True, help="No notes and no progress bar: results, warnings and errors alone.")
+@click.option("-v", "--verbose", is_flag=True, help="Also say which model and how many sketches, and how fast.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the versions of sketch-infer and ONNX Runtime, and where it can run.",
+)
+def main(
+    strokes: tuple[str, ...],
+    model: Path | None,
+    precision: Precision | None,
+    provider: ProviderChoice,
+    top_k: int,
+    format_: str | None,
+    output: Path | None,
+    input_format: InputFormat,
+    on_error: Literal["stop", "skip"],
+    resume: bool,
+    evaluate: bool,
+    batch_size: int,
+    threads: int | None,
+    compare_eager: Path | None,
+    self_check: bool,
+    report: Path | None,
+    quiet: bool,
+    verbose: bool,
+    ray: RayOptions | None,
+) -> None:
+    """Classify the sketches in STROKES.
+
+    STROKES are files, or folders of files: .npy and .npz arrays, one sketch (T, 3) or many (N, T, 3) of rows
+    (dx, dy, pen); Quick, Draw! drawings, one JSON object a line, as .ndjson, .ndjson.gz, or - for standard input, or in
+    binary form, .bin; tables with a column drawing, .parquet.
+
+    Exit codes: 0 done; 1 CUDA did not start, eager PyTorch differs, a self-check failed, or sketches were skipped;
+    2 wrong usage or unusable input.
+    """
+    if model and precision:
+        raise click.UsageError("--precision chooses between the models of `make export`; leave it out with --model")
+    model = model or default_model(precision or "fp32")
+    if ray and output:
+        from sketch_infer.cli.ray_job import run  # late: ray takes seconds, and need not be installed
+
+        cuda = provider == "cuda"
+        run(RayJob(strokes, output, model, input_format, on_error, top_k, batch_size, cuda, quiet, verbose, ray))
+        return
+    if self_check:
+        _run_self_check(model, provider, strokes, format_, report)
+        return
+    if report:
+        raise click.UsageError("--report goes with --self-check")
+    if not strokes:
+        raise click.UsageError("expected STROKES, files to classify; or --self-check")
+    if strokes.count(STDIN) > 1:
+        raise click.UsageError("standard input, -, can be read once")
+    if evaluate and not output and format_ not in (None, "table", "json"):
+        raise click.UsageError(f"expected --format table or json with --evaluate, found {format_}")
+    predictions_format = None if evaluate and not output else choose_format(format_, output)
+    if resume and (predictions_format != "jsonl" or not output or STDIN in strokes):
+        raise click.UsageError("--resume goes with files to read and a .jsonl file to write, --output FILE.jsonl")
+    if resume and (evaluate or compare_eager):
+        raise click.UsageError("--resume goes without --evaluate and --compare-eager: they need all predictions")
+    sources = expand_folders(strokes)
+    refuse_overwriting(output, [*sources, model, compare_eager])
+    comparison = _eager_comparison(compare_eager) if compare_eager else None
+    classifier = Classifier(model, provider, batch_size, threads)
+    _tell_about_model(classifier, model, auto=provider == "auto" and not quiet, verbose=verbose)
+    reading = CommandReading(on_error == "skip", quiet)
+    tally = Tally(classifier.metadata.labels) if evaluate else None
+    job = Job(sources, input_format, reading, classifier, comparison, tally)
+    if output and predictions_format == "jsonl" and not (comparison or tally):
+        identity = run_identity(sources, classifier.content_sha256, input_format, top_k)
+        job.run_resumably(PartialLines(output, identity, resume), top_k)
+    else:
+        job.run(predictions_format, output, top_k)
+    if verbose:
+        note(reading.summary)
+    job.finish(as_json=format_ == "json")
+
+
+def _run_self_check(
+    model: Path, provider: ProviderChoice, strokes: tuple[str, ...], format_: str | None, report: Path | None
+) -> None:
+    from sketch_infer.checks.report_page import write_report  # late, as few ask for it
+    from sketch_infer.checks.self_check import self_check
+
+    if strokes:
+        raise click.UsageError("--self-check takes no STROKES: it runs the sketches that the model file carries")
+    if format_ not in (None, "table", "json"):
+        raise click.UsageError(f"expected --format table or json with --self-check, found {format_}")
+    refuse_overwriting(report, [model], "--report")
+    found = self_check(model, provider)
+    if report:
+        write_report(found, report)
+    click.echo(found.to_json() if format_ == "json" else str(found))
+    if not found:
+        raise ParityError(f"the self-check of {model} failed; see above")
+
+
+def _eager_comparison(checkpoint: Path) -> "EagerComparison":
+    from sketch_infer.cli.eager import EagerComparison  # late, as few ask for it
+
+    return EagerComparison(checkpoint)
+
+
+def _tell_about_model(classifier: Classifier, model: Path, auto: bool, verbose: bool) -> None:
+    if verbose:
+        metadata = classifier.metadata
+        note(f"model {model}: {metadata.precision}, {len(metadata.labels)} classes, {metadata.sequence_length} points")
+    if auto or verbose:
+        reason = f"; no CUDA: {classifier.cuda_missing}" if classifier.provider == CPU and auto else ""
+        note(f"running on {classifier.provider}{reason}")
+    if classifier.metadata.random_weights:
+        note("warning: this model's weights are random, it was never trained: its labels mean nothing")

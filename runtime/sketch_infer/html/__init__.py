@@ -1,0 +1,1 @@
+"""What the HTML pages share: their style, and sketches as SVG."""

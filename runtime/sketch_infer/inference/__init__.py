@@ -1,0 +1,1 @@
+"""From strokes to predictions: sessions, batches, streams, and the `Classifier` over them."""

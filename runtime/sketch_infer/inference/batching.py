@@ -1,0 +1,55 @@
+"""Many sketches through one session: sorted by length, in chunks, by several single-threaded workers.
+
+A chunk costs what its longest sketch costs, so chunks are made of sketches of like lengths. A second thread is worth
+most on a chunk of its own: inside the LSTM it would wait for the first one at every step.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from sketch_infer.inference.session import Session
+from sketch_infer.model.contract import OUTPUTS
+from sketch_infer.strokes.preprocess import FloatArray, n_points, to_batch
+
+DEFAULT_BATCH_SIZE = 16
+"""Sketches per call into ONNX Runtime: enough rows for full speed of a matrix product, few enough to be of one length
+and to stay in the caches (32 and 64 were no faster, 8 slower)."""
+
+
+def run_all(
+    session: Session, sketches: Sequence[FloatArray], batch_size: int, workers: int
+) -> tuple[dict[str, FloatArray], int]:
+    """Run any number of sketches.
+
+    Args:
+        session: the model, whose calls are independent of each other.
+        sketches: float32 (T, 3) each, of any lengths.
+        batch_size: sketches a call, fewer where that leaves a worker without any.
+        workers: calls at a time.
+
+    Returns:
+        log_probs and logits by name, each float32 (N, classes), in the order of the sketches, and how many of them were
+        cut to the model's sequence length.
+
+    Raises:
+        ModelFileError: if ONNX Runtime fails on a chunk.
+    """
+    outputs = {name: np.empty((len(sketches), len(session.metadata.labels)), np.float32) for name in OUTPUTS}
+    longest_first = np.argsort([-n_points(sketch) for sketch in sketches], kind="stable")
+    size = max(1, min(batch_size, math.ceil(len(sketches) / workers)))  # something for every worker
+    chunks = [longest_first[start : start + size] for start in range(0, len(sketches), size)]
+
+    def run_chunk(rows: np.ndarray) -> int:
+        batch, n_cut = to_batch([sketches[row] for row in rows], session.metadata.sequence_length)
+        for name, values in session.run(batch).items():
+            outputs[name][rows] = values
+        return n_cut
+
+    if min(workers, len(chunks)) <= 1:
+        return outputs, sum(map(run_chunk, chunks))
+    from concurrent.futures import ThreadPoolExecutor  # late, because a call with one sketch does without it
+
+    with ThreadPoolExecutor(min(workers, len(chunks)), "sketch-infer") as pool:
+        return outputs, sum(pool.map(run_chunk, chunks))

@@ -1,0 +1,236 @@
+"""Strokes in, labels out: the library's front door."""
+
+import os
+import threading
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Self
+
+import numpy.typing as npt
+
+from sketch_infer.errors import ClassifierStateError, InputError, ModelFileError
+from sketch_infer.inference.batching import DEFAULT_BATCH_SIZE, run_all
+from sketch_infer.inference.cores import usable_cores
+from sketch_infer.inference.predictions import Predictions
+from sketch_infer.inference.providers import CPU, ProviderChoice
+from sketch_infer.inference.session import Session
+from sketch_infer.model.contract import ModelMetadata, Precision
+from sketch_infer.strokes.pen_lines import PenLines
+from sketch_infer.strokes.preprocess import FloatArray, as_sketches, drawings_to_sketches
+from sketch_infer.strokes.simplify import simplify
+
+_DEFAULT_MODELS = {"fp32": "default.onnx", "int8": "default_int8.onnx"}
+"""Files inside this package; `make export` writes them and the wheel carries them."""
+
+_DRAWINGS_AT_ONCE = 512
+
+
+class TruncationWarning(UserWarning):
+    """Sketches had more points than the network reads; their tails were ignored."""
+
+
+def default_model(precision: Precision = "fp32") -> Path:
+    """Return the path of the model that comes with this installation.
+
+    Args:
+        precision: "fp32", or "int8" for the smaller and faster one.
+
+    Raises:
+        ModelFileError: if it has none.
+    """
+    path = Path(__file__).parents[1] / _DEFAULT_MODELS[precision]
+    if not path.is_file():
+        raise ModelFileError(
+            f"this installation has no default {precision} model; run `make export` or name a model file"
+        )
+    return path
+
+
+class Classifier:
+    """Classify sketches with an exported model.
+
+    Several threads may share one. A pickled copy opens the same file again where it is unpickled, and refuses another
+    one. It does not survive a fork, because ONNX Runtime's threads do not: open one in each process. `close`, or the
+    end of a `with` block, gives the memory back.
+
+    Args:
+        model: path of an `.onnx` file that sketch-export wrote; the installation's own when None.
+        provider: "cuda", "cpu", or "auto" for CUDA where it starts and else the CPU.
+        batch_size: sketches per call into ONNX Runtime.
+        threads: batches that run at a time, each on one thread; None for as many as there are cores to use, and for one
+            on CUDA. With two or more, an fp32 model asked about one sketch at a time shares it between two threads,
+            from the second time on: that takes the memory of the model again.
+
+    Raises:
+        ModelFileError: if the file is missing, damaged or breaks the contract.
+        ProviderError: if CUDA was asked for and did not start.
+        DependencyError: if onnxruntime is not installed.
+        ValueError: for another provider, or a batch_size or threads below 1.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        provider: ProviderChoice = "auto",
+        batch_size: int = DEFAULT_BATCH_SIZE,
+        threads: int | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"expected batch_size >= 1, found {batch_size}")
+        if threads is not None and threads < 1:
+            raise ValueError(f"expected threads >= 1, found {threads}")
+        self._model = default_model() if model is None else model
+        self._session: Session | None = Session(self._model, provider)
+        self._metadata, self._provider = self._session.metadata, self._session.provider
+        self._cuda_missing = self._session.cuda_missing
+        self._shared: Session | None = None
+        self._single_calls = 0
+        self._opening = threading.Lock()
+        self._process = os.getpid()
+        # An own path is kept whole, so that it is found from another folder; None is each installation's own model.
+        path = None if model is None else Path(model).absolute()
+        self._arguments = {"model": path, "provider": provider, "batch_size": batch_size, "threads": threads}
+        self._batch_size = batch_size
+        self._workers = threads or (usable_cores() if self.provider == CPU else 1)
+
+    @property
+    def metadata(self) -> ModelMetadata:
+        """What the model file says of itself: labels, sequence length, preprocessing and so on."""
+        return self._metadata
+
+    @property
+    def provider(self) -> str:
+        """The execution provider that really runs, for example "CPUExecutionProvider"."""
+        return self._provider
+
+    @property
+    def cuda_missing(self) -> str:
+        """Why provider="auto" did not take CUDA; empty otherwise."""
+        return self._cuda_missing
+
+    @property
+    def content_sha256(self) -> str:
+        """Hash of the model file, which tells it from another one under the same path."""
+        digest: str = self._open_session().content_sha256
+        return digest
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the model's memory back; later calls of `predict` fail. Closing twice does nothing."""
+        with self._opening:
+            self._session = self._shared = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"arguments": self._arguments, "content_sha256": self._open_session().content_sha256}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state["arguments"])  # type: ignore[misc]  # as when it was made
+        if self._open_session().content_sha256 != state["content_sha256"]:
+            raise ModelFileError(f"{self._model}: expected the pickled classifier's model, found another one")
+
+    def _open_session(self) -> Session:
+        """Return the session.
+
+        Raises:
+            ClassifierStateError: if the classifier was closed, or a fork copied it.
+        """
+        if self._process != os.getpid():
+            raise ClassifierStateError(
+                f"this classifier was opened in process {self._process} and copied by a fork into {os.getpid()}, where "
+                "ONNX Runtime does not work; open one in each process, or start processes by multiprocessing's spawn"
+            )
+        if self._session is None:
+            raise ClassifierStateError("this classifier was closed; open another one")
+        return self._session
+
+    def predict(self, strokes: npt.ArrayLike | Sequence[npt.ArrayLike] | Iterator[npt.ArrayLike]) -> Predictions:
+        """Classify one sketch or many.
+
+        Args:
+            strokes: rows of (dx, dy, pen), any float or integer dtype: one sketch (T, 3), an array of sketches
+                (N, T, 3), or a list or iterator of N sketches (T, 3) of mixed lengths. Shorter sketches are
+                zero-padded; longer ones are cut with a TruncationWarning.
+
+        Returns:
+            predictions for the N sketches in order (N = 1 for one sketch; N may be 0).
+
+        Raises:
+            InputError: if the strokes have another shape or dtype, or values that are not finite.
+            ClassifierStateError: if the classifier was closed, or a fork copied it.
+        """
+        opened = self._open_session()
+        sketches = as_sketches(list(strokes) if isinstance(strokes, Iterator) else strokes)
+        session = self._session_for_one(opened) if len(sketches) == 1 else opened
+        outputs, n_cut = run_all(session, sketches, self._batch_size, self._workers)
+        if n_cut:
+            message = f"cut {n_cut} of {len(sketches)} sketches to {self.metadata.sequence_length} points"
+            warnings.warn(message, TruncationWarning, stacklevel=2)
+        return Predictions(outputs["log_probs"], outputs["logits"], self.metadata.labels)
+
+    def predict_drawing(self, drawing: Sequence[Any]) -> Predictions:
+        """Classify what a pen drew, as it was sampled.
+
+        The points are brought to the network's convention by the recipe of its training data: see `simplify_drawing`.
+        For a drawing in Quick, Draw!'s simplified form, call ``predict(drawing_to_sketch(drawing))``.
+
+        Args:
+            drawing: list of strokes, each ``[[x...], [y...]]`` or ``[[x...], [y...], [t...]]``, x to the right and y
+                down, in any unit; times are not read.
+
+        Returns:
+            predictions for the one drawing.
+
+        Raises:
+            InputError: if the drawing is not built as above, is not finite, or has fewer than two points.
+            ClassifierStateError: if the classifier was closed, or a fork copied it.
+        """
+        return self.predict_drawings([drawing])
+
+    def predict_drawings(self, drawings: Iterable[Sequence[Any]]) -> Predictions:
+        """Classify drawings as `predict_drawing` does one.
+
+        Args:
+            drawings: any number, from an iterator too.
+
+        Raises:
+            InputError: if one of them cannot be used; it says which.
+        """
+        sketches: list[FloatArray] = []
+        remaining = iter(drawings)
+        while block := list(islice(remaining, _DRAWINGS_AT_ONCE)):
+            try:
+                sketches += drawings_to_sketches(simplify(PenLines.of(block)))
+            except InputError:  # one by one, to learn which it is
+                for drawing in block:
+                    try:
+                        sketches += drawings_to_sketches(simplify(PenLines.of([drawing])))
+                    except InputError as error:
+                        raise InputError(f"drawing {len(sketches)}: {error}") from error
+        return self.predict(sketches)
+
+    def _session_for_one(self, opened: Session) -> Session:
+        """Return the session whose two threads share a sketch, where that is worth it and not for a first call alone.
+
+        In int8 a step is too short to share.
+        """
+        if self._workers < 2 or self.provider != CPU or self.metadata.precision != "fp32":
+            return opened
+        with self._opening:
+            self._single_calls += 1
+            if self._single_calls > 1 and self._shared is None and self._session:
+                self._shared = self._open_shared(opened)
+            return self._shared or opened
+
+    def _open_shared(self, opened: Session) -> Session:
+        try:
+            shared = Session(self._model, "cpu", threads=2)
+        except ModelFileError:  # the file is gone: what is open still works
+            return opened
+        return shared if shared.content_sha256 == opened.content_sha256 else opened  # or was replaced

@@ -1,0 +1,53 @@
+"""What the network says of sketches."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sketch_infer.strokes.preprocess import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What the network says of N sketches.
+
+    Attributes:
+        log_probs: float32 (N, classes), natural logarithms of the probabilities.
+        logits: float32 (N, classes).
+        classes: class names in the order of the columns.
+    """
+
+    log_probs: FloatArray
+    logits: FloatArray
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.log_probs)
+
+    @property
+    def probabilities(self) -> FloatArray:
+        """float32 (N, classes); each row sums to 1."""
+        return np.exp(self.log_probs)
+
+    @property
+    def labels(self) -> list[str]:
+        """The likeliest class of each sketch."""
+        return [self.classes[column] for column in self.log_probs.argmax(axis=1)]
+
+    def top_k(self, k: int = 5) -> list[list[tuple[str, float]]]:
+        """Return for each sketch the k likeliest classes with their probabilities, likeliest first.
+
+        Equally likely classes stand in the order of `classes`; k beyond their number gives all.
+
+        Raises:
+            ValueError: if k is below 1.
+        """
+        if k < 1:
+            raise ValueError(f"expected k >= 1, found {k}")
+        columns: npt.NDArray[np.intp] = np.argsort(-self.log_probs, axis=1, kind="stable")[:, :k]
+        chosen = np.take_along_axis(self.probabilities, columns, axis=1)
+        return [
+            [(self.classes[column], float(probability)) for column, probability in zip(*row, strict=True)]
+            for row in zip(columns, chosen, strict=True)
+        ]

@@ -1,0 +1,176 @@
+"""Which execution provider really runs.
+
+ONNX Runtime lists CUDA as available when its wheel was built with it, and a session that asks for CUDA without a
+GPU or its libraries becomes a CPU session with a log line at most. Here the session is asked afterwards, and the
+reason is found by loading the libraries one by one.
+"""
+
+import contextlib
+import ctypes
+import io
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal, get_args
+
+from sketch_infer.errors import DependencyError, ModelFileError, ProviderError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession, SessionOptions
+
+ProviderChoice = Literal["auto", "cpu", "cuda"]
+PROVIDER_CHOICES: tuple[str, ...] = get_args(ProviderChoice)
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+
+INSTALL_CUDA = "pip install 'onnxruntime-gpu[cuda,cudnn]'"
+
+_FATAL = 4
+"""ONNX Runtime's log severity that leaves only what ends the process."""
+
+_one_at_a_time = threading.Lock()
+
+
+def import_onnxruntime() -> ModuleType:
+    """Import onnxruntime, late, because it takes longer than everything else in the runtime together.
+
+    Raises:
+        DependencyError: if neither of its wheels is installed, or the one that is does not load.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        reason = str(error) or "it fails without a reason: is it too old for this numpy?"
+        raise DependencyError(
+            f"ONNX Runtime cannot be imported ({reason}); install it with: pip install onnxruntime, "
+            f"or for an NVIDIA GPU: {INSTALL_CUDA}"
+        ) from error
+    module: ModuleType = onnxruntime
+    return module
+
+
+def start_session(model: Path, options: "SessionOptions", provider: ProviderChoice) -> tuple["InferenceSession", str]:
+    """Open a model on the provider that was asked for, or say why that cannot be.
+
+    Args:
+        model: an ONNX file.
+        options: threads and the like.
+        provider: "cuda" or nothing, "cpu", or "auto": CUDA where it starts, else the CPU.
+
+    Returns:
+        the session, and why "auto" did not take CUDA (empty when CUDA runs or was not wanted).
+
+    Raises:
+        ProviderError: if CUDA was asked for and did not start.
+        ModelFileError: if ONNX Runtime cannot use the file.
+    """
+    if provider == "cpu":
+        return _open_on_cpu(model, options), ""
+    reason = missing_for_cuda()
+    if not reason:
+        try:
+            session = _open_on_cuda(model, options)
+        except Exception as error:  # its exception classes share no base but Exception
+            _open_on_cpu(model, options)  # raises if it is the file that is at fault
+            reason = _one_line(error)
+        else:
+            if session.get_providers()[0] == CUDA:
+                return session, ""
+            reason = _why_cuda_failed()
+    if provider == "cuda":
+        raise ProviderError(f"CUDA did not start: {reason}")
+    return _open_on_cpu(model, options), reason
+
+
+def _open_on_cuda(model: Path, options: "SessionOptions") -> "InferenceSession":
+    onnxruntime = import_onnxruntime()
+    with quiet(onnxruntime):
+        onnxruntime.preload_dlls()
+        if missing := _missing_cudnn():
+            raise ProviderError(missing)
+        return onnxruntime.InferenceSession(
+            str(model),
+            sess_options=options,
+            # TF32, the default, keeps 10 bits of a float32's 23: too few for parity with eager PyTorch. And by default
+            # cuDNN times every convolution algorithm anew for each batch size.
+            providers=[(CUDA, {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}), CPU],
+            # Else a failing run would silently be repeated on the CPU, and by every later run.
+            enable_fallback=0,
+        )
+
+
+def _open_on_cpu(model: Path, options: "SessionOptions") -> "InferenceSession":
+    onnxruntime = import_onnxruntime()
+    # Unpack what is stored in half precision: a product with what is not constant by then rounds a single row unlike
+    # one of many. The exporter has left nothing else to optimize.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    try:
+        return onnxruntime.InferenceSession(str(model), sess_options=options, providers=[CPU], enable_fallback=0)
+    except Exception as error:  # its exception classes share no base but Exception
+        raise ModelFileError(
+            f"not a model that ONNX Runtime {onnxruntime.__version__} can open: {_one_line(error)}"
+        ) from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()).removeprefix("[ONNXRuntimeError] : ")
+
+
+@contextlib.contextmanager
+def quiet(onnxruntime: ModuleType) -> Iterator[None]:
+    """Keep ONNX Runtime from writing its own account of a failure; ours is one line.
+
+    Its native part writes to stderr, its Python part (missing libraries, failed providers) prints to stdout, where
+    it would end up among results.
+    """
+    with _one_at_a_time:  # stdout and log level are the process's
+        onnxruntime.set_default_logger_severity(_FATAL)
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                yield
+        finally:
+            onnxruntime.set_default_logger_severity(2)  # its default: warnings
+
+
+def missing_for_cuda() -> str:
+    """Return what rules CUDA out before it is tried: wheel, driver or GPU; empty if nothing does."""
+    onnxruntime = import_onnxruntime()
+    if CUDA not in onnxruntime.get_available_providers():
+        return "this onnxruntime is built for the CPU alone; CUDA needs onnxruntime-gpu[cuda,cudnn] in its place"
+    library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    try:
+        driver = ctypes.CDLL(library)
+    except OSError:
+        return f"no NVIDIA driver here ({library} is missing)"
+    count = ctypes.c_int(0)
+    # CUDA driver API: both calls return 0 (CUDA_SUCCESS) when they worked.
+    status = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
+    if status or not count.value:
+        return f"the NVIDIA driver finds no GPU (CUDA driver status {status}, {count.value} devices)"
+    return ""
+
+
+def _missing_cudnn() -> str:
+    """Return what to do about a missing cuDNN: ONNX Runtime loads it late, when a session already claims CUDA."""
+    library = "cudnn64_9.dll" if sys.platform == "win32" else "libcudnn.so.9"
+    try:
+        ctypes.CDLL(library)
+    except OSError as error:
+        return f"{error}; install the CUDA libraries: {INSTALL_CUDA}"
+    return ""
+
+
+def _why_cuda_failed() -> str:
+    """Return which library the CUDA provider lacks, found by loading it as ONNX Runtime does."""
+    suffix = "onnxruntime_providers_cuda.dll" if sys.platform == "win32" else "libonnxruntime_providers_cuda.so"
+    library = Path(str(import_onnxruntime().__file__)).parent / "capi" / suffix
+    try:
+        ctypes.CDLL(str(library))
+    except OSError as error:
+        return f"{error}; install the CUDA libraries: {INSTALL_CUDA}"
+    return (
+        "the driver and libraries load, but ONNX Runtime could not start CUDA (is the driver too old for this wheel?)"
+    )

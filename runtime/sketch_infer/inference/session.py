@@ -1,0 +1,116 @@
+"""One ONNX Runtime session over one model file, held to the contract of `model_file`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from sketch_infer.errors import InputError, ModelFileError, ProviderError
+from sketch_infer.inference.providers import CUDA, PROVIDER_CHOICES, ProviderChoice, import_onnxruntime, start_session
+from sketch_infer.model.contract import INT8_RANGE, OUTPUTS, STATES, STROKES, ModelMetadata, check_signature
+from sketch_infer.model.integrity import ContentCheck
+from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray
+
+
+class Session:
+    """Run a model file on batches that are already brought to its sequence length.
+
+    Attributes:
+        metadata: what the file says of itself.
+        provider: the execution provider that really runs, "CPUExecutionProvider" or "CUDAExecutionProvider".
+        cuda_missing: why `provider="auto"` did not take CUDA; empty otherwise.
+        content_sha256: hash of the file, which tells it from another one under the same path.
+        state_shapes: (n_layers * 2, hidden_size) of the initial-state inputs by name; empty for a model without.
+    """
+
+    def __init__(self, model: str | Path, provider: ProviderChoice = "auto", threads: int = 1) -> None:
+        """Open the file.
+
+        Args:
+            model: path of an `.onnx` file that sketch-export wrote.
+            provider: "cuda", "cpu", or "auto" for CUDA where it starts and else the CPU.
+            threads: threads that share each operator's work; more than one is for a sketch at a time.
+
+        Raises:
+            ModelFileError: if the file is missing, damaged or breaks the contract.
+            ProviderError: if CUDA was asked for and did not start.
+            DependencyError: if onnxruntime is not installed.
+            ValueError: for another provider.
+        """
+        if provider not in PROVIDER_CHOICES:
+            raise ValueError(f"expected provider {' or '.join(PROVIDER_CHOICES)}, found {provider!r}")
+        path = Path(model)
+        if not path.is_file():
+            raise ModelFileError(f"{model}: expected a model file, found {'a folder' if path.is_dir() else 'nothing'}")
+        try:
+            self._open(path, provider, threads)
+        except ModelFileError as error:
+            raise ModelFileError(f"{model}: {error}") from error
+
+    def _open(self, path: Path, provider: ProviderChoice, threads: int) -> None:
+        content = ContentCheck(path)
+        options = import_onnxruntime().SessionOptions()
+        options.intra_op_num_threads = threads
+        if threads > 1:
+            # A step of the LSTM is too short to wake a thread for: the second one waits for it awake, and goes to sleep
+            # when the run is over.
+            options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+            options.add_session_config_entry("session.force_spinning_stop", "1")
+        options.log_severity_level = 4  # what fails is raised, in one line, and not logged as well
+        props = content.header.props
+        self.metadata = ModelMetadata.from_props(props)
+        self.content_sha256 = content.finish(props)  # before ONNX Runtime sees the file
+        self._session, self.cuda_missing = start_session(path, options, provider)
+        if self.metadata.precision == "int8" and self._session.get_providers()[0] == CUDA:
+            self.cuda_missing = "ONNX Runtime's int8 LSTM runs on the CPU alone"
+            if provider == "cuda":
+                raise ProviderError(f"{path}: {self.cuda_missing}; use the fp32 model for CUDA")
+            self._session, _ = start_session(path, options, "cpu")
+        inputs = {value.name: (value.type, value.shape) for value in self._session.get_inputs()}
+        outputs = {value.name: (value.type, value.shape) for value in self._session.get_outputs()}
+        check_signature(inputs, outputs, self.metadata)
+        self.provider: str = self._session.get_providers()[0]
+        self.state_shapes = {name: (inputs[name][1][0], inputs[name][1][2]) for name in STATES if name in inputs}
+
+    def run(self, strokes: FloatArray, state: Mapping[str, FloatArray] | None = None) -> dict[str, FloatArray]:
+        """Run one batch, as it is, in one call.
+
+        Args:
+            strokes: float32 (batch, sequence_length, 3), finite.
+            state: for a model with initial-state inputs, h_0 and c_0, each float32 (n_layers * 2, batch,
+                hidden_size); zeros when None.
+
+        Returns:
+            log_probs and logits by name, each float32 (batch, classes).
+
+        Raises:
+            InputError: if the strokes' shape or dtype is not as above, the model has no such state inputs, or it is an
+                int8 model and a value is beyond its range.
+            ModelFileError: if ONNX Runtime fails on the batch.
+        """
+        expected = (len(strokes), self.metadata.sequence_length, INPUT_SIZE)
+        if strokes.dtype != np.float32 or strokes.shape != expected:
+            raise InputError(f"expected float32 strokes {expected}, found {strokes.dtype} {strokes.shape}")
+        if not len(strokes):
+            # ONNX Runtime's CPU LSTM aborts the process on a batch of zero rows.
+            return {name: np.empty((0, len(self.metadata.labels)), np.float32) for name in OUTPUTS}
+        if self.metadata.precision == "int8" and (largest := float(np.abs(strokes).max())) > INT8_RANGE:
+            raise InputError(
+                f"expected strokes within -{INT8_RANGE:g} and {INT8_RANGE:g} for an int8 model, found {largest:g}; "
+                "min-max scale the drawings, or use the fp32 model"
+            )
+        if state is None:
+            state = {
+                name: np.zeros((layers, len(strokes), hidden), np.float32)
+                for name, (layers, hidden) in self.state_shapes.items()
+            }
+        found = {name: array.shape for name, array in state.items()}
+        needed = {name: (layers, len(strokes), hidden) for name, (layers, hidden) in self.state_shapes.items()}
+        if found != needed:
+            raise InputError(f"expected initial states {needed or 'none'}, found {found}")
+        try:
+            results = self._session.run(OUTPUTS, {STROKES: strokes, **state})
+        except Exception as error:  # its exception classes share no base but Exception
+            reason = " ".join(str(error).split())
+            raise ModelFileError(f"the model does not run on a batch of {len(strokes)}: {reason}") from error
+        return dict(zip(OUTPUTS, results, strict=True))

@@ -1,0 +1,72 @@
+"""Any number of sketches through a classifier in bounded memory: the next are read while these are classified."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import numpy as np
+
+from sketch_infer.errors import InputError
+from sketch_infer.inference.classifier import Classifier
+from sketch_infer.inference.predictions import Predictions
+from sketch_infer.model.contract import INT8_RANGE
+from sketch_infer.readers.sketch import Reading, Sketch
+
+SKETCHES_AT_ONCE = 512
+"""Sorted by length and classified together: bounds the memory, and gives every worker some batches."""
+
+
+def classify_sketches(
+    classifier: Classifier, sketches: Iterable[Sketch], reading: Reading | None = None
+) -> Iterator[tuple[list[Sketch], Predictions]]:
+    """Classify sketches as they come.
+
+    Args:
+        classifier: the model.
+        sketches: of `read_sketches`, for example; longer ones are cut to the network's length without a warning.
+        reading: hears of sketches that this model does not take; None to stop there.
+
+    Yields:
+        some sketches and their predictions, in input order.
+
+    Raises:
+        InputError: if an int8 model gets a value beyond its range, or reading the sketches fails.
+    """
+    length = classifier.metadata.sequence_length
+    remaining = iter(sketches)
+    if classifier.metadata.precision == "int8":
+        remaining = _in_int8_range(remaining, reading or Reading())
+
+    def predict(block: list[Sketch]) -> Predictions:
+        return classifier.predict([sketch.strokes[:length] for sketch in block])
+
+    block = list(islice(remaining, SKETCHES_AT_ONCE))
+    if 0 < len(block) < SKETCHES_AT_ONCE:  # all there is: no need for a thread
+        yield block, predict(block)
+        return
+    from concurrent.futures import ThreadPoolExecutor  # late, as above
+
+    with ThreadPoolExecutor(1, "sketch-infer-ahead") as ahead:
+        while block:
+            running = ahead.submit(predict, block)
+            try:
+                following = list(islice(remaining, SKETCHES_AT_ONCE))
+            except InputError:
+                # What was read before is answered, too.
+                yield block, running.result()
+                raise
+            yield block, running.result()
+            block = following
+
+
+def _in_int8_range(sketches: Iterator[Sketch], reading: Reading) -> Iterator[Sketch]:
+    for sketch in sketches:
+        largest = float(np.abs(sketch.strokes).max(initial=0.0))
+        if largest <= INT8_RANGE:
+            yield sketch
+            continue
+        reading.bad(
+            InputError(
+                f"{sketch.source}: sketch {sketch.index}: expected values within -{INT8_RANGE:g} and {INT8_RANGE:g} "
+                f"for an int8 model, found {largest:g}; min-max scale the drawing, or use the fp32 model"
+            )
+        )

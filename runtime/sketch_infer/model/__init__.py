@@ -1,0 +1,1 @@
+"""The model file: what it must contain, its labels, and whether it is intact."""

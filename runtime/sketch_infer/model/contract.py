@@ -1,0 +1,219 @@
+"""The contract of the model file: names, shapes and metadata that exporter and runtime agree on."""
+
+import base64
+import json
+import math
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self, cast, get_args
+
+import numpy as np
+
+from sketch_infer.errors import ModelFileError, printable
+from sketch_infer.model.labels import check_labels
+from sketch_infer.strokes.preprocess import INPUT_SIZE, PREPROCESSING, FloatArray
+
+FORMAT_VERSION = 1
+
+Precision = Literal["fp32", "int8"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
+
+INT8_RANGE = 1.0
+"""An int8 model reads strokes from -1 to 1: differences of min-max scaled coordinates, and the pen, lie within."""
+
+STROKES = "strokes"
+"""Input, float32 (batch, sequence_length, 3)."""
+STATES = ("h_0", "c_0")
+"""Optional inputs, the LSTM's initial state, each float32 (n_layers * 2, batch, hidden_size)."""
+OUTPUTS = ("log_probs", "logits")
+"""Outputs, each float32 (batch, classes)."""
+BATCH = "batch"
+"""Name of the one dynamic axis, shared by inputs and outputs."""
+
+_PREFIX = "sketch_infer."
+
+_LARGEST_ARRAY = 2**24
+"""Bytes of a probe array that a file may ask for, of which a kilobyte may unpack to a million: not the whole memory."""
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Sketches with eager PyTorch's own answers, so that a device without torch can compare itself to it.
+
+    Attributes:
+        names: what each of the P sketches is.
+        strokes: float32 (P, sequence_length, 3).
+        outputs: by output name, float32 (P, classes).
+    """
+
+    names: tuple[str, ...]
+    strokes: FloatArray
+    outputs: Mapping[str, FloatArray]
+
+    def to_json(self) -> str:
+        """Return names and arrays as JSON text, the arrays as base64 of zlib of little-endian float32."""
+        arrays = {STROKES: self.strokes, **self.outputs}
+        encoded = {name: _encode(array) for name, array in arrays.items()}
+        return json.dumps({"names": self.names, **encoded}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote; raises KeyError, TypeError, ValueError or zlib.error for anything else."""
+        values = json.loads(text)
+        outputs = {name: _decode(values[name]) for name in OUTPUTS}
+        return cls(tuple(values["names"]), _decode(values[STROKES]), outputs)
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """What the model file says of itself, in its `metadata_props`.
+
+    Attributes:
+        labels: class names in the order of the outputs.
+        sequence_length: points per sketch that the network reads.
+        preprocessing: the stroke convention, `strokes.PREPROCESSING` as of the export.
+        precision: of the LSTMs and the head, "fp32" or "int8".
+        random_weights: whether the network was never trained, so that its labels mean nothing.
+        weights_sha256: hash over the state dict that was exported.
+        int8_agreement: of an int8 file, how near it came to eager PyTorch on drawings: "drawings" (how many),
+            "top1_agreement" (share) and "max_logit_difference"; empty for fp32.
+        tolerance: the parity bounds that the file was proven to meet, by name.
+        tool_versions: versions of what made the file, by package.
+        probes: sketches with eager PyTorch's outputs.
+    """
+
+    labels: tuple[str, ...]
+    sequence_length: int
+    preprocessing: str
+    precision: Precision
+    random_weights: bool
+    weights_sha256: str
+    int8_agreement: Mapping[str, float]
+    tolerance: Mapping[str, float]
+    tool_versions: Mapping[str, str]
+    probes: Probes
+
+    def to_props(self) -> dict[str, str]:
+        """Return the metadata as text by key, every key under one prefix."""
+        values = {
+            "format_version": str(FORMAT_VERSION),
+            "labels": json.dumps(self.labels, ensure_ascii=False),
+            "sequence_length": str(self.sequence_length),
+            "preprocessing": self.preprocessing,
+            "precision": self.precision,
+            "random_weights": json.dumps(self.random_weights),
+            "weights_sha256": self.weights_sha256,
+            "int8_agreement": json.dumps(self.int8_agreement),
+            "tolerance": json.dumps(self.tolerance),
+            "tool_versions": json.dumps(self.tool_versions),
+            "probes": self.probes.to_json(),
+        }
+        return {_PREFIX + key: value for key, value in values.items()}
+
+    @classmethod
+    def from_props(cls, props: Mapping[str, str]) -> Self:
+        """Read what `to_props` wrote.
+
+        Raises:
+            ModelFileError: if the metadata is missing, incomplete, of another format version or another preprocessing.
+        """
+        values = {key.removeprefix(_PREFIX): value for key, value in props.items() if key.startswith(_PREFIX)}
+        if not values:
+            raise ModelFileError("has no sketch_infer metadata (labels, preprocessing); export it with sketch-export")
+        if values.get("format_version") != str(FORMAT_VERSION):
+            raise ModelFileError(
+                f"expected format version {FORMAT_VERSION}, found {printable(str(values.get('format_version')))}; "
+                "use matching versions of sketch-export and sketch-infer"
+            )
+        if values.get("preprocessing") != PREPROCESSING:
+            found = values.get("preprocessing", "nothing said")
+            raise ModelFileError(
+                f"expects strokes prepared as {found!r:.60}, which this sketch-infer does not do; export it again"
+            )
+        try:
+            labels = json.loads(values["labels"])
+            return cls(
+                labels=check_labels(labels, len(labels)),
+                sequence_length=int(values["sequence_length"]),
+                preprocessing=values["preprocessing"],
+                precision=_check_precision(values["precision"]),
+                random_weights={"true": True, "false": False}[values["random_weights"]],
+                weights_sha256=values["weights_sha256"],
+                int8_agreement=json.loads(values["int8_agreement"]),
+                tolerance=json.loads(values["tolerance"]),
+                tool_versions=json.loads(values["tool_versions"]),
+                probes=Probes.from_json(values["probes"]),
+            )
+        except KeyError as error:
+            raise ModelFileError(f"its metadata lacks {error}; export it again") from error
+        except (TypeError, ValueError, OverflowError, RecursionError, zlib.error) as error:  # InputError among them
+            raise ModelFileError(f"its metadata is damaged ({error}); export it again") from error
+
+
+def _check_precision(text: str) -> Precision:
+    if text not in PRECISIONS:
+        raise ValueError(f"precision {text!r}")
+    return cast(Precision, text)
+
+
+def check_signature(
+    inputs: Mapping[str, tuple[str, list[int | str | None]]],
+    outputs: Mapping[str, tuple[str, list[int | str | None]]],
+    metadata: ModelMetadata,
+) -> None:
+    """Check a model's declared inputs and outputs, each name to (type, shape), against the contract.
+
+    Raises:
+        ModelFileError: if a name, type or axis is not as the module's constants say, or the probes do not fit them.
+    """
+    expected_outputs: dict[str, list[int | str | None]] = {name: [BATCH, len(metadata.labels)] for name in OUTPUTS}
+    strokes_shape: list[int | str | None] = [BATCH, metadata.sequence_length, INPUT_SIZE]
+    if list(inputs) not in ([STROKES], [STROKES, *STATES]):
+        raise ModelFileError(
+            f"expected input {STROKES} (and optionally {', '.join(STATES)}), found {', '.join(inputs)}"
+        )
+    if list(outputs) != list(OUTPUTS):
+        raise ModelFileError(f"expected outputs {', '.join(OUTPUTS)}, found {', '.join(outputs)}")
+    declared = {STROKES: inputs[STROKES], **outputs}
+    for name, shape in {STROKES: strokes_shape, **expected_outputs}.items():
+        if declared[name] != ("tensor(float)", shape):
+            found_type, found_shape = declared[name]
+            raise ModelFileError(f"expected {name} as tensor(float) {shape}, found {found_type} {found_shape}")
+    for name in inputs.keys() & set(STATES):
+        found_type, found_shape = inputs[name]
+        if found_type != "tensor(float)" or len(found_shape) != 3 or found_shape[1] != BATCH:
+            raise ModelFileError(
+                f"expected {name} as tensor(float) [layers * 2, batch, hidden], found {found_type} {found_shape}"
+            )
+    _check_probes(metadata)
+
+
+def _check_probes(metadata: ModelMetadata) -> None:
+    """Check that the probes are inputs and outputs of this very signature."""
+    probes, n_classes = metadata.probes, len(metadata.labels)
+    n_probes = len(probes.names)
+    expected = {
+        STROKES: (n_probes, metadata.sequence_length, INPUT_SIZE),
+        **dict.fromkeys(OUTPUTS, (n_probes, n_classes)),
+    }
+    found = {STROKES: probes.strokes.shape, **{name: array.shape for name, array in probes.outputs.items()}}
+    if found != expected:
+        raise ModelFileError(f"expected probes of shapes {expected}, found {found}; export it again")
+
+
+def _encode(array: FloatArray) -> dict[str, Any]:
+    return {
+        "shape": array.shape,
+        "base64": base64.b64encode(zlib.compress(array.astype("<f4").tobytes(), 9)).decode("ascii"),
+    }
+
+
+def _decode(value: Any) -> FloatArray:
+    shape = [int(size) for size in value["shape"]]
+    n_bytes = 4 * math.prod(shape)
+    if not 0 <= n_bytes <= _LARGEST_ARRAY:
+        raise ValueError(f"an array of shape {shape}")
+    # One byte more than expected shows what is too long, and nothing longer is unpacked.
+    content = zlib.decompressobj().decompress(base64.b64decode(value["base64"], validate=True), n_bytes + 1)
+    return np.frombuffer(content, "<f4").reshape(shape).astype(np.float32)

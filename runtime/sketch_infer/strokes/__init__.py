@@ -1,0 +1,1 @@
+"""Pen strokes as the network reads them: checking, simplifying, scaling and padding."""
