@@ -20,7 +20,7 @@ EXPORT := $(BIN)/sketch-export onnx \
 	$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT),--random-weights)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup export infer train test bench bench-ray bulk fuzz docs compat lint typecheck wheel web web-serve web-test web-bench clean
+.PHONY: help setup export infer train test bench bench-ray bulk fuzz docs compat lint typecheck wheel web web-serve web-test web-lint web-bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,10 +76,13 @@ wheel: $(MODELS) ## Build the runtime's wheel, the model inside, into dist/
 web: $(WEB_PAGE) ## Build the page that classifies what one draws into runtime/web/dist (needs Node >= 20)
 
 web-serve: $(WEB_PAGE) ## Serve that page on http://localhost:8000
-	cd $(WEB) && npx vite preview --port 8000
+	cd $(WEB) && npm run --silent preview
 
 web-test: $(WEB_PAGE) $(INT8_MODEL) ## Test the page, in Chromium too (Debian's package chromium, or CHROMIUM=PATH)
-	cd $(WEB) && npx tsc && npx vitest run
+	cd $(WEB) && npm run --silent test
+
+web-lint: $(WEB_INSTALLED) ## Check style and format of the page; `npm run format` in runtime/web mends them
+	cd $(WEB) && npm run --silent lint
 
 web-bench: $(WEB_PAGE) $(INT8_MODEL) ## Measure the model files under WebAssembly, and the page
 	@mkdir -p $(WEB)/dist/bench
@@ -111,7 +114,7 @@ $(WEB_INSTALLED): $(WEB)/package.json $(WEB)/package-lock.json
 
 $(WEB_PAGE): $(WEB_INSTALLED) $(MODEL) $(wildcard $(WEB)/*.html $(WEB)/*.ts $(WEB)/*.json $(WEB)/src/* $(WEB)/public/*)
 	@$(NODE_CHECK)
-	cd $(WEB) && npx vite build --logLevel warn
+	cd $(WEB) && npm run --silent build
 
 SOURCES := $(shell find runtime/sketch_infer models/sketch_models export/sketch_export -name '*.py')
 

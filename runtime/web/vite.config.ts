@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vitest/config";
 import type { Plugin } from "vite";
+import { defineConfig } from "vitest/config";
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 const WASM = "./node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm";
@@ -14,7 +14,9 @@ function listFiles(): Plugin {
     generateBundle: {
       order: "post",
       handler(_, bundle) {
-        const names = Object.keys(bundle).filter((name) => name !== "sw.js").sort();
+        const names = Object.keys(bundle)
+          .filter((name) => name !== "sw.js")
+          .sort();
         const version = createHash("sha256");
         for (const name of names) {
           const file = bundle[name]!;

@@ -6,7 +6,7 @@
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { gzipSync } from "node:zlib";
-import { type Browser } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { createServer } from "vite";
 import { checked, draw, launch, open, ROOT, sample, serve } from "../tests/browser";
 import type { Measured } from "./models";
@@ -18,7 +18,10 @@ const LOADS = 7;
 const median = (values: number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 const browser = await launch();
 console.log(`Chromium ${browser.version()}, one thread`);
-await compareModels(browser, process.argv.slice(2).map((argument) => argument.split("=") as [string, string]));
+await compareModels(
+  browser,
+  process.argv.slice(2).map((argument) => argument.split("=") as [string, string]),
+);
 weighPage();
 await loadPage(browser);
 await browser.close();
@@ -37,12 +40,19 @@ async function compareModels(browser: Browser, files: [string, string][]): Promi
   const urls = Object.fromEntries(files.map(([name, file]) => [name, `/@fs${file}`]));
   const measured = await page.evaluate(([u, s, n]) => window.measure(u, s, n), [urls, sketches, ROUNDS] as const);
   const medians = Object.values(measured).map((model) => median(steady(model, sketches.length)));
-  console.log(`\none sketch of ${sketches.length} drawings, ${ROUNDS - FIRST_ROUNDS} rounds, models in turn, parity checked first`);
+  console.log(
+    `\none sketch of ${sketches.length} drawings, ${ROUNDS - FIRST_ROUNDS} rounds, models in turn, parity checked first`,
+  );
   console.log("model   size      opens     median    x first  off eager / scale");
   Object.entries(measured).forEach(([name, { openMs, maxScaled }], i) => {
     const size = `${(readFileSync(files[i]![1]).length / 1e6).toFixed(1)} MB`;
     const ratio = (medians[i]! / medians[0]!).toFixed(2);
-    const cells = [name.padEnd(6), size.padEnd(8), `${openMs.toFixed(0)} ms`.padEnd(8), `${medians[i]!.toFixed(1)} ms`.padEnd(8)];
+    const cells = [
+      name.padEnd(6),
+      size.padEnd(8),
+      `${openMs.toFixed(0)} ms`.padEnd(8),
+      `${medians[i]!.toFixed(1)} ms`.padEnd(8),
+    ];
     console.log([...cells, ratio.padEnd(7), maxScaled.toExponential(1)].join("  "));
   });
   await context.close();
@@ -62,7 +72,12 @@ async function loadPage(browser: Browser): Promise<void> {
     await page.addInitScript(noteAnswers);
     await go();
     // Drawn while the page still loads, so that the answer comes as soon as there can be one.
-    await draw(page, [[[0, 255, 255, 0, 0], [0, 0, 255, 255, 0]]]);
+    await draw(page, [
+      [
+        [0, 255, 255, 0, 0],
+        [0, 0, 255, 255, 0],
+      ],
+    ]);
     await page.waitForFunction(() => window.answers.length > 0);
     first.push(await page.evaluate(() => window.answers[0]!.at));
     await checked(page);
@@ -72,7 +87,9 @@ async function loadPage(browser: Browser): Promise<void> {
     await context.close();
   }
   await server.close();
-  console.log(`\ntime to first prediction: ${(median(first) / 1e3).toFixed(1)} s (median of ${LOADS}, empty profile, loopback)`);
+  console.log(
+    `\ntime to first prediction: ${(median(first) / 1e3).toFixed(1)} s (median of ${LOADS}, empty profile, loopback)`,
+  );
   console.log(`a prediction while a cat is drawn, simplifying included: ${median(running).toFixed(1)} ms`);
 }
 
@@ -97,7 +114,9 @@ function weighPage(): void {
     bytes += content.length;
     packed += gzipSync(content).length;
   }
-  console.log(`\nfirst load: ${(bytes / 1e6).toFixed(1)} MB, ${(packed / 1e6).toFixed(1)} MB where the server compresses with gzip`);
+  console.log(
+    `\nfirst load: ${(bytes / 1e6).toFixed(1)} MB, ${(packed / 1e6).toFixed(1)} MB where the server compresses with gzip`,
+  );
 }
 
 declare global {

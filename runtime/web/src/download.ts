@@ -8,7 +8,8 @@ export async function download(
   const response = await fetch(url).catch((error: unknown) => {
     throw new Error(`${name} could not be loaded (${String(error)}). Check the connection and reload the page.`);
   });
-  if (!response.ok || !response.body) throw new Error(`${name} could not be loaded: the server said ${response.status}.`);
+  if (!response.ok || !response.body)
+    throw new Error(`${name} could not be loaded: the server said ${response.status}.`);
   const content = new Uint8Array(size);
   const reader = response.body.getReader();
   let loaded = 0;

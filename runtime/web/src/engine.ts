@@ -25,7 +25,9 @@ export class Engine {
     this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.hear(data);
     this.worker.onerror = (event) => {
       event.preventDefault();
-      listener.failure(`The worker did not start: ${event.message || "its script could not be loaded"}. Reload the page.`);
+      listener.failure(
+        `The worker did not start: ${event.message || "its script could not be loaded"}. Reload the page.`,
+      );
     };
   }
 

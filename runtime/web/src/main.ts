@@ -4,7 +4,7 @@ import { Engine } from "./engine";
 import type { ModelInfo, Prediction } from "./messages";
 import { Pad } from "./pad";
 import type { Parity } from "./parity";
-import { type Drawing, countPoints } from "./strokes";
+import { countPoints, type Drawing } from "./strokes";
 import { hasWasmSimd } from "./support";
 import { byId, drawSeen, facts, megabytes, percent } from "./view";
 
@@ -68,7 +68,9 @@ function showPrediction({ top, simplified, points, read, prepareMs, runMs }: Pre
     `${(prepareMs + runMs).toFixed(1)} ms: ${prepareMs.toFixed(1)} to simplify, ${runMs.toFixed(1)} in the network`;
   drawSeen(simplified);
   byId("points").textContent =
-    points > read ? `The first ${read} of ${points} steps; the rest is not read` : `${points} steps from point to point`;
+    points > read
+      ? `The first ${read} of ${points} steps; the rest is not read`
+      : `${points} steps from point to point`;
 }
 
 function showReady(ready: ModelInfo): void {

@@ -7,7 +7,10 @@ const SIDE = 1000;
 const LINE_WIDTH = 11;
 const [KEY_STEP, FINE_KEY_STEP] = [25, 5];
 const ARROWS: Record<string, [number, number]> = {
-  ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1],
 };
 
 export class Pad {
@@ -20,7 +23,10 @@ export class Pad {
   private scheduled = false;
 
   /** `changed` gets the drawing after each change; `finished` says that the pen is up. */
-  constructor(private canvas: HTMLCanvasElement, private changed: (drawing: Drawing, finished: boolean) => void) {
+  constructor(
+    private canvas: HTMLCanvasElement,
+    private changed: (drawing: Drawing, finished: boolean) => void,
+  ) {
     canvas.addEventListener("pointerdown", (event) => this.down(event));
     canvas.addEventListener("pointermove", (event) => this.move(event));
     for (const type of ["pointerup", "pointercancel"] as const) {

@@ -1,6 +1,6 @@
 /** Is this eager PyTorch's network? The comparison of `sketch_infer.checks.parity`, over the probes. */
 
-import { type Output, OUTPUTS, type Probes } from "./model_file";
+import { OUTPUTS, type Output, type Probes } from "./model_file";
 
 /** As `sketch_infer.checks.self_check`: one batch size that is baked into a graph fails at the others. */
 const PROBE_BATCHES = [1, 2, 3, 7];
@@ -29,7 +29,14 @@ export async function checkProbes(probes: Probes, tolerance: number, run: Run): 
   const count = probes.names.length;
   const batches = [...PROBE_BATCHES, count];
   const total: Parity = {
-    passed: false, problem: "", sketches: count, batches, tolerance, maxDifference: 0, maxScaled: 0, top1Agreement: 1,
+    passed: false,
+    problem: "",
+    sketches: count,
+    batches,
+    tolerance,
+    maxDifference: 0,
+    maxScaled: 0,
+    top1Agreement: 1,
   };
   if (count === 0) return { ...total, problem: "the file carries no probes" };
   for (const batch of batches) {
@@ -77,6 +84,6 @@ function argmax(values: Float32Array): number {
 function pick(values: Float32Array, rows: number[], count: number): Float32Array {
   const columns = values.length / count;
   const picked = new Float32Array(rows.length * columns);
-  rows.forEach((row, i) => picked.set(values.subarray(row * columns, (row + 1) * columns), i * columns));
+  for (const [i, row] of rows.entries()) picked.set(values.subarray(row * columns, (row + 1) * columns), i * columns);
   return picked;
 }

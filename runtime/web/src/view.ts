@@ -33,7 +33,13 @@ export function drawSeen(drawing: Drawing): void {
   const group = svg("g", { transform: `translate(${(255 - width) / 2} ${(255 - height) / 2})` });
   group.append(
     svg("path", { class: "line", d: points.map((line) => `M${line.join("L")}`).join("") }),
-    svg("path", { class: "dots", d: points.flat().map((point) => `M${point}h0`).join("") }),
+    svg("path", {
+      class: "dots",
+      d: points
+        .flat()
+        .map((point) => `M${point}h0`)
+        .join(""),
+    }),
   );
   document.getElementById("seen")!.replaceChildren(group);
 }

@@ -1,9 +1,9 @@
 /** Debian's Chromium and the built page, for the browser tests and the benchmark. */
 
+import { readFileSync } from "node:fs";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { preview } from "vite";
 import type { Drawing } from "../src/strokes";
-import { readFileSync } from "node:fs";
 
 export const ROOT = new URL("..", import.meta.url).pathname;
 
@@ -12,16 +12,25 @@ export function launch(): Promise<Browser> {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: [
       // A container's root has no sandbox; the others keep Chromium from calling home.
-      "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
       "--host-resolver-rules=MAP insecure.test 127.0.0.1", // neither https nor localhost
-      "--disable-background-networking", "--disable-component-update", "--disable-sync",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
     ],
   });
 }
 
 /** Serve dist/ on a free port. */
 export async function serve(): Promise<{ url: string; close: () => Promise<void> }> {
-  const server = await preview({ root: ROOT, logLevel: "error", preview: { port: 0, host: "localhost", allowedHosts: true } });
+  const server = await preview({
+    root: ROOT,
+    logLevel: "error",
+    preview: { port: 0, host: "localhost", allowedHosts: true },
+  });
   return { url: server.resolvedUrls!.local[0]!, close: () => server.close() };
 }
 
@@ -31,7 +40,9 @@ export async function open(browser: Browser, url: string, options: BrowserContex
   const page = await context.newPage();
   const errors: string[] = [];
   const hosts = new Set<string>();
-  page.on("console", (message) => { if (["error", "warning"].includes(message.type())) errors.push(message.text()); });
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) errors.push(message.text());
+  });
   page.on("pageerror", (error) => errors.push(String(error)));
   page.on("request", (request) => hosts.add(new URL(request.url()).host));
   return { context, page, errors, hosts, go: () => page.goto(url) };
@@ -58,6 +69,8 @@ export async function draw(page: Page, drawing: Drawing): Promise<void> {
 
 /** The drawings made in code that the repository has. */
 export function sample(word: string): Drawing {
-  const lines = readFileSync(new URL("../../samples/drawings.ndjson", import.meta.url), "utf8").trim().split("\n");
+  const lines = readFileSync(new URL("../../samples/drawings.ndjson", import.meta.url), "utf8")
+    .trim()
+    .split("\n");
   return lines.map((line) => JSON.parse(line)).find((drawing) => drawing.word === word).drawing;
 }

@@ -25,7 +25,12 @@ function start() {
   return { engine, prediction, worker: FakeWorker.last };
 }
 
-const line = (x: number): [number[], number[]][] => [[[0, x], [0, 0]]];
+const line = (x: number): [number[], number[]][] => [
+  [
+    [0, x],
+    [0, 0],
+  ],
+];
 
 test("while the worker works, only the newest drawing waits", () => {
   const { engine, prediction, worker } = start();

@@ -44,7 +44,9 @@ function eagerButFor(change: (outputs: Outputs, batch: number) => void): Run {
     const outputs = { log_probs: new Float32Array(rows * classes), logits: new Float32Array(rows * classes) };
     for (let row = 0; row < rows; row++) {
       const sketch = strokes.subarray(row * width, (row + 1) * width);
-      const probe = probes.names.findIndex((_, i) => sketch.every((value, j) => value === probes.strokes[i * width + j]));
+      const probe = probes.names.findIndex((_, i) =>
+        sketch.every((value, j) => value === probes.strokes[i * width + j]),
+      );
       for (const name of ["log_probs", "logits"] as const) {
         outputs[name].set(probes[name].subarray(probe * classes, (probe + 1) * classes), row * classes);
       }
@@ -56,18 +58,58 @@ function eagerButFor(change: (outputs: Outputs, batch: number) => void): Run {
 
 describe("the self-check", () => {
   test("passes on eager PyTorch's own answers", async () => {
-    const parity = await checkProbes(probes, tolerance, eagerButFor(() => {}));
+    const parity = await checkProbes(
+      probes,
+      tolerance,
+      eagerButFor(() => {}),
+    );
     expect(parity).toMatchObject({ passed: true, problem: "", maxDifference: 0, top1Agreement: 1 });
     expect(parity.batches).toEqual([1, 2, 3, 7, probes.names.length]);
   });
 
   test.each<[string, (outputs: Outputs, batch: number) => void, string]>([
-    ["a shifted logit", ({ logits }) => { logits[3]! += 5; }, "off by"],
-    ["a shifted log-probability at batch 7 only", ({ log_probs }, n) => { if (n === 7) log_probs[41]! += 5; }, "off by"],
-    ["NaN", ({ logits }) => { logits[0] = NaN; }, "not a number"],
-    ["infinity", ({ logits }) => { logits[0] = Infinity; }, "infinite"],
-    ["missing rows", (outputs) => { outputs.logits = outputs.logits.slice(0, 20); }, "missing"],
-    ["too many rows", (outputs) => { outputs.logits = new Float32Array(4000); }, "missing"],
+    [
+      "a shifted logit",
+      ({ logits }) => {
+        logits[3]! += 5;
+      },
+      "off by",
+    ],
+    [
+      "a shifted log-probability at batch 7 only",
+      ({ log_probs }, n) => {
+        if (n === 7) log_probs[41]! += 5;
+      },
+      "off by",
+    ],
+    [
+      "NaN",
+      ({ logits }) => {
+        logits[0] = NaN;
+      },
+      "not a number",
+    ],
+    [
+      "infinity",
+      ({ logits }) => {
+        logits[0] = Infinity;
+      },
+      "infinite",
+    ],
+    [
+      "missing rows",
+      (outputs) => {
+        outputs.logits = outputs.logits.slice(0, 20);
+      },
+      "missing",
+    ],
+    [
+      "too many rows",
+      (outputs) => {
+        outputs.logits = new Float32Array(4000);
+      },
+      "missing",
+    ],
   ])("fails on %s", async (_, change, problem) => {
     const parity = await checkProbes(probes, tolerance, eagerButFor(change));
     expect(parity.passed).toBe(false);
@@ -75,7 +117,13 @@ describe("the self-check", () => {
   });
 
   test("fails within the tolerance when the label is another", async () => {
-    const parity = await checkProbes(probes, 100, eagerButFor(({ logits }) => { logits[0]! += 50; }));
+    const parity = await checkProbes(
+      probes,
+      100,
+      eagerButFor(({ logits }) => {
+        logits[0]! += 50;
+      }),
+    );
     expect(parity.passed).toBe(false);
     expect(parity.problem).toContain("another label");
   });
@@ -83,13 +131,27 @@ describe("the self-check", () => {
   test("bounds differences by the largest logit of the row", async () => {
     const largest = Math.max(1, ...probes.logits.subarray(0, metadata.labels.length).map(Math.abs));
     const shifted = (by: number) =>
-      checkProbes(probes, tolerance, eagerButFor(({ logits }, batch) => { if (batch === 12) logits[0]! += by; }));
+      checkProbes(
+        probes,
+        tolerance,
+        eagerButFor(({ logits }, batch) => {
+          if (batch === 12) logits[0]! += by;
+        }),
+      );
     expect((await shifted(0.8e-5 * largest)).passed).toBe(true);
     expect((await shifted(1.2e-5 * largest)).passed).toBe(false);
   });
 
   test("does not pass without probes", async () => {
     const none = { ...probes, names: [] };
-    expect((await checkProbes(none, 1, eagerButFor(() => {}))).passed).toBe(false);
+    expect(
+      (
+        await checkProbes(
+          none,
+          1,
+          eagerButFor(() => {}),
+        )
+      ).passed,
+    ).toBe(false);
   });
 });

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
-import { type Browser, type CDPSession, type Page } from "playwright-core";
+import type { Browser, CDPSession, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { checked, draw, launch, open, ROOT, sample, serve } from "./browser";
 
@@ -44,7 +44,7 @@ describe("the page", () => {
 
   test("checks itself against eager PyTorch, on the exported file", async () => {
     expect(await page.locator("#verdict").textContent()).toBe("Passed: answers as PyTorch does");
-    const facts = await page.locator("#facts").innerText();
+    const facts = await page.locator("#facts").textContent();
     expect(facts).toMatch(/allowed 1e-5/);
     expect(facts).toMatch(/100 % of 12 probes/);
     const file = readFileSync(`${ROOT}/../sketch_infer/default.onnx`);
@@ -79,7 +79,12 @@ describe("the page", () => {
   test("answers while the pen is down", async () => {
     await page.locator("#pad").hover();
     await page.mouse.down();
-    for (const [x, y] of [[300, 300], [500, 350], [400, 500]] as const) await page.mouse.move(x, y, { steps: 5 });
+    for (const [x, y] of [
+      [300, 300],
+      [500, 350],
+      [400, 500],
+    ] as const)
+      await page.mouse.move(x, y, { steps: 5 });
     await expect.poll(() => labels(page)).not.toContain("");
     await page.mouse.up();
   });
@@ -141,7 +146,11 @@ describe("the page", () => {
     await page.evaluate(() => {
       const pad = document.getElementById("pad")!;
       const at = ([clientX, clientY]: number[]) => new PointerEvent("pointermove", { pointerId: 1, clientX, clientY });
-      const coalescedEvents = [[400, 300], [400, 400], [300, 400]].map(at);
+      const coalescedEvents = [
+        [400, 300],
+        [400, 400],
+        [300, 400],
+      ].map(at);
       pad.dispatchEvent(new PointerEvent("pointermove", { pointerId: 1, clientX: 300, clientY: 400, coalescedEvents }));
     });
     await page.mouse.up();
@@ -150,9 +159,16 @@ describe("the page", () => {
 
   test.each(["touch", "pen"])("draws by %s", async (kind) => {
     const client = await page.context().newCDPSession(page);
-    const corners = [[250, 300], [450, 300], [450, 500], [250, 500]] as [number, number][];
+    const corners = [
+      [250, 300],
+      [450, 300],
+      [450, 500],
+      [250, 500],
+    ] as [number, number][];
     for (const [i, point] of corners.entries()) {
-      await (kind === "touch" ? touch(client, i ? "touchMove" : "touchStart", [point]) : pen(client, i ? "mouseMoved" : "mousePressed", point));
+      await (kind === "touch"
+        ? touch(client, i ? "touchMove" : "touchStart", [point])
+        : pen(client, i ? "mouseMoved" : "mousePressed", point));
       // A second finger, which does not draw.
       if (kind === "touch" && i === 1) await touch(client, "touchStart", [point, [600, 600]]);
     }
@@ -174,7 +190,13 @@ const touch = (client: CDPSession, type: "touchStart" | "touchMove" | "touchEnd"
   client.send("Input.dispatchTouchEvent", { type, touchPoints: points.map(([x, y], id) => ({ x, y, id })) });
 const pen = (client: CDPSession, type: "mousePressed" | "mouseMoved" | "mouseReleased", [x, y]: [number, number]) =>
   client.send("Input.dispatchMouseEvent", {
-    type, x, y, pointerType: "pen", button: "left", buttons: type === "mouseReleased" ? 0 : 1, clickCount: 1,
+    type,
+    x,
+    y,
+    pointerType: "pen",
+    button: "left",
+    buttons: type === "mouseReleased" ? 0 : 1,
+    clickCount: 1,
   });
 
 test.each([
@@ -197,7 +219,9 @@ test.each([
     expect(last.y + last.height).toBeLessThan(844); // drawing and all bars at once, without scrolling
   }
   if (name === "dark") {
-    expect(await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)).toBe("rgb(20, 24, 23)");
+    expect(await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)).toBe(
+      "rgb(20, 24, 23)",
+    );
   }
   expect(errors).toEqual([]);
   await context.close();
@@ -206,8 +230,13 @@ test.each([
 test("shows how far loading is, and then answers what was drawn meanwhile", async () => {
   const { context, page, errors, go } = await open(browser, server.url);
   let release = () => {};
-  const held = new Promise<void>((resolve) => { release = resolve; });
-  await page.route(/\.onnx$/, async (route) => { await held; await route.continue(); });
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route(/\.onnx$/, async (route) => {
+    await held;
+    await route.continue();
+  });
   await go();
   await expectText(page.locator("#loaded"), "Loading the network: 14.2 MB of 32.2 MB");
   expect(await page.locator("#progress").getAttribute("value")).toMatch(/^0\.4/);
@@ -224,7 +253,9 @@ describe("what may go wrong", () => {
 
   test("no WebAssembly SIMD", async () => {
     const { context, page, go } = await open(browser, server.url);
-    await page.addInitScript(() => { WebAssembly.validate = () => false; });
+    await page.addInitScript(() => {
+      WebAssembly.validate = () => false;
+    });
     await go();
     await expectText(page.locator("#failure"), "no WebAssembly SIMD");
     await context.close();
@@ -262,7 +293,7 @@ describe("what may go wrong", () => {
     await go();
     await checked(page);
     expect(await page.locator("#verdict").getAttribute("class")).toBe("passed");
-    expect(await page.locator("#facts").innerText()).toContain("not checked: needs https or localhost");
+    expect(await page.locator("#facts").textContent()).toContain("not checked: needs https or localhost");
     expect(errors).toEqual([]);
     await context.close();
   });

@@ -28,5 +28,10 @@ test("fewer than two points are refused", () => {
 
 test("a line of very many points is no trouble", () => {
   const many = Array.from({ length: 300_000 }, (_, i) => i / 1000);
-  expect(simplifyDrawing([[many, many.map(() => 0)]])).toEqual([[[0, 255], [0, 0]]]);
+  expect(simplifyDrawing([[many, many.map(() => 0)]])).toEqual([
+    [
+      [0, 255],
+      [0, 0],
+    ],
+  ]);
 });
