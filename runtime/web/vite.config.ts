@@ -23,12 +23,29 @@ function listFiles(): Plugin {
           version.update(name).update(file.type === "chunk" ? file.code : file.source);
         }
         const sw = bundle["sw.js"];
-        if (sw?.type !== "chunk") throw new Error("expected sw.js among the files");
+        const entry = names.find((name) => /^assets\/index-.*\.js$/.test(name));
+        if (sw?.type !== "chunk" || !entry) throw new Error("expected sw.js and the page's script among the files");
         const files = ["./", "favicon.svg", ...names.filter((name) => name !== "index.html")];
         sw.code = sw.code
           .replaceAll("__FILES__", JSON.stringify(files))
+          .replaceAll("__ENTRY__", JSON.stringify(entry))
           .replaceAll("__VERSION__", JSON.stringify(version.digest("hex").slice(0, 16)));
       },
+    },
+  };
+}
+
+/** `make web-serve`: files whose names hold their content may be kept for ever; the model file is no text. */
+function describeFiles(): Plugin {
+  return {
+    name: "describe-files",
+    configurePreviewServer({ middlewares }) {
+      middlewares.use((request, response, next) => {
+        const { pathname } = new URL(request.url ?? "", "http://localhost");
+        if (pathname.startsWith("/assets/")) response.setHeader("Cache-Control", "public, max-age=31536000, immutable");
+        if (pathname.endsWith(".onnx")) response.setHeader("Content-Type", "application/octet-stream");
+        next();
+      });
     },
   };
 }
@@ -48,7 +65,7 @@ export default defineConfig({
       output: { entryFileNames: ({ name }) => (name === "sw" ? "sw.js" : "assets/[name]-[hash].js") },
     },
   },
-  plugins: [listFiles()],
+  plugins: [listFiles(), describeFiles()],
   worker: { format: "es" },
   server: { fs: { allow: ["../.."] } }, // the model stands beside this folder
   test: { include: ["tests/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 },

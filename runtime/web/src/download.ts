@@ -1,23 +1,50 @@
-/** Fetch a file and tell how far it is; the size is known from the build, as a compressed response does not say it. */
+const ATTEMPTS = 3;
+const PAUSE_MS = 1000;
+
+/** An answer that another attempt would not change. */
+class Refused extends Error {}
+
+/**
+ * Fetch a file and tell how far it is; the size is known from the build, as a compressed response does not say it.
+ * A download that was cut goes on where it ended, where the server can do that.
+ */
 export async function download(
   url: string,
   size: number,
   note: (bytes: number) => void,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const name = new URL(url, location.href).pathname.split("/").pop();
-  const response = await fetch(url).catch((error: unknown) => {
-    throw new Error(`${name} could not be loaded (${String(error)}). Check the connection and reload the page.`);
-  });
-  if (!response.ok || !response.body)
-    throw new Error(`${name} could not be loaded: the server said ${response.status}.`);
   const content = new Uint8Array(size);
-  const reader = response.body.getReader();
   let loaded = 0;
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    if (loaded + part.value.length <= size) content.set(part.value, loaded);
-    loaded += part.value.length;
-    note(loaded);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await read();
+      return content;
+    } catch (error) {
+      if (error instanceof Refused) throw error;
+      if (attempt === ATTEMPTS) {
+        throw new Error(
+          `${name} could not be loaded: the connection broke after ${loaded} of ${size} bytes (${String(error)}). ` +
+            "Check the connection and try again.",
+        );
+      }
+      await new Promise((resume) => setTimeout(resume, PAUSE_MS * attempt));
+    }
   }
-  if (loaded !== size) throw new Error(`${name} came with ${loaded} of ${size} bytes. Reload the page.`);
-  return content;
+
+  async function read(): Promise<void> {
+    // Past the HTTP cache: Chromium's joins pieces of its own, and ends too early if the server then ignores a range.
+    const rest: RequestInit = { headers: { Range: `bytes=${loaded}-` }, cache: "no-store" };
+    const response = await fetch(url, loaded ? rest : {});
+    if (!response.ok || !response.body)
+      throw new Refused(`${name} could not be loaded: the server said ${response.status}.`);
+    if (!response.headers.get("Content-Range")?.startsWith(`bytes ${loaded}-`)) loaded = 0; // from the start again
+    const reader = response.body.getReader();
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      if (loaded + part.value.length <= size) content.set(part.value, loaded);
+      loaded += part.value.length;
+      note(loaded);
+    }
+    if (loaded !== size) throw new Refused(`${name} came with ${loaded} of ${size} bytes. Reload the page.`);
+  }
 }

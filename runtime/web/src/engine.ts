@@ -48,6 +48,11 @@ export class Engine {
     this.say({ type: "check" });
   }
 
+  /** End the worker; nothing is heard of it any more. */
+  stop(): void {
+    this.worker.terminate();
+  }
+
   private next(): void {
     if (this.working || !this.waiting) return;
     this.working = true;

@@ -100,11 +100,38 @@ function showParity(parity: Parity): void {
   keepForOffline();
 }
 
+/** Load the network; again, after a failure. */
+function start(): void {
+  failed = false;
+  byId("failure").hidden = true;
+  byId("retry").hidden = true;
+  byId("loading").hidden = false;
+  byId("bars").hidden = false;
+  byId("top").textContent = "…";
+  byId("verdict").textContent = "Waiting for the network…";
+  engine?.stop();
+  engine = new Engine({
+    progress: (loaded, total) => {
+      byId<HTMLProgressElement>("progress").value = loaded / total;
+      byId("loaded").textContent =
+        loaded < total ? `Loading the network: ${megabytes(loaded)} of ${megabytes(total)}` : "Starting the network…";
+    },
+    ready: showReady,
+    prediction: showPrediction,
+    parity: showParity,
+    failure: (message) => {
+      showFailure(message);
+      byId("retry").hidden = false;
+    },
+  });
+}
+
 function showFailure(message: string): void {
   failed = true;
   byId("loading").hidden = true;
   byId("failure").hidden = false;
   byId("failure").textContent = message;
+  byId("bars").hidden = true; // the message is seen on a phone, too
   byId("top").textContent = "Not running";
   byId("top").className = "none";
   byId("verdict").textContent = "Not run";
@@ -128,6 +155,7 @@ byId("another").addEventListener("click", () => {
   prompt();
   pad.clear();
 });
+byId("retry").addEventListener("click", start);
 byId("again").addEventListener("click", () => {
   byId("verdict").textContent = "Checking…";
   byId("verdict").className = "";
@@ -142,18 +170,5 @@ window.addEventListener("keydown", (event) => {
 });
 
 for (const { row } of bars) row.className = "empty";
-if (hasWasmSimd()) {
-  engine = new Engine({
-    progress: (loaded, total) => {
-      byId<HTMLProgressElement>("progress").value = loaded / total;
-      byId("loaded").textContent =
-        loaded < total ? `Loading the network: ${megabytes(loaded)} of ${megabytes(total)}` : "Starting the network…";
-    },
-    ready: showReady,
-    prediction: showPrediction,
-    parity: showParity,
-    failure: showFailure,
-  });
-} else {
-  showFailure("This browser has no WebAssembly SIMD, which the network needs. Any browser since 2023 has it.");
-}
+if (hasWasmSimd()) start();
+else showFailure("This browser has no WebAssembly SIMD, which the network needs. Any browser since 2023 has it.");

@@ -1,11 +1,13 @@
 /** Debian's Chromium and the built page, for the browser tests and the benchmark. */
 
 import { readFileSync } from "node:fs";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
 import { preview } from "vite";
+import { expect } from "vitest";
 import type { Drawing } from "../src/strokes";
 
 export const ROOT = new URL("..", import.meta.url).pathname;
+export const SCREENSHOTS = `${ROOT}screenshots`;
 
 export function launch(): Promise<Browser> {
   return chromium.launch({
@@ -52,6 +54,10 @@ export async function open(browser: Browser, url: string, options: BrowserContex
 export async function checked(page: Page): Promise<void> {
   await page.locator("#verdict.passed, #verdict.failed").waitFor();
 }
+
+/** Until an element says so. */
+export const expectText = (locator: Locator, text: string | RegExp) =>
+  expect.poll(() => locator.textContent(), { timeout: 15_000 }).toMatch(text);
 
 /** Draw lines of 0..255 with the mouse, in the middle of the paper. */
 export async function draw(page: Page, drawing: Drawing): Promise<void> {

@@ -1,17 +1,15 @@
 /** The built page in a real browser, with real pointer events. */
 
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { Browser, CDPSession, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { checked, draw, launch, open, ROOT, sample, serve } from "./browser";
+import { checked, draw, expectText, launch, open, ROOT, SCREENSHOTS, sample, serve } from "./browser";
 
-const SCREENSHOTS = `${ROOT}/screenshots`;
 let browser: Browser;
 let server: Awaited<ReturnType<typeof serve>>;
 
 beforeAll(async () => {
-  mkdirSync(SCREENSHOTS, { recursive: true });
   [browser, server] = await Promise.all([launch(), serve()]);
 });
 afterAll(async () => {
@@ -22,9 +20,6 @@ afterAll(async () => {
 const top = (page: Page) => page.locator("#top");
 const spoken = (page: Page) => page.locator("#spoken");
 const labels = (page: Page) => page.locator("#bars .label").allTextContents();
-const expectText = async (locator: ReturnType<typeof top>, text: string | RegExp) =>
-  expect.poll(() => locator.textContent(), { timeout: 5000 }).toMatch(text);
-
 describe("the page", () => {
   let page: Page;
   let errors: string[];
@@ -199,6 +194,21 @@ const pen = (client: CDPSession, type: "mousePressed" | "mouseMoved" | "mouseRel
     clickCount: 1,
   });
 
+test("the server of make web-serve says what the files are, and how long they keep", async () => {
+  const sw = await (await fetch(`${server.url}sw.js`)).text();
+  const headers = async (file: string) => {
+    const answer = await fetch(server.url + file);
+    await answer.body?.cancel();
+    return [answer.headers.get("Content-Type"), answer.headers.get("Cache-Control")];
+  };
+  const forever = "public, max-age=31536000, immutable";
+  const model = /assets\/default-[\w-]+\.onnx/.exec(sw)![0];
+  expect(await headers(model)).toEqual(["application/octet-stream", forever]);
+  expect(await headers(/assets\/index-[\w-]+\.js/.exec(sw)![0])).toEqual(["text/javascript", forever]);
+  expect(await headers("")).toEqual(["text/html", "no-cache"]);
+  expect(await headers("sw.js")).toEqual(["text/javascript", "no-cache"]);
+});
+
 test.each([
   ["desktop", {}], // docs/web.png is a copy of its screenshot
   ["phone", { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true }],
@@ -246,70 +256,4 @@ test("shows how far loading is, and then answers what was drawn meanwhile", asyn
   expect(await page.locator("#loading").isHidden()).toBe(true);
   expect(errors).toEqual([]);
   await context.close();
-});
-
-describe("what may go wrong", () => {
-  const MODEL = /default-[^/]*\.onnx$/;
-
-  test("no WebAssembly SIMD", async () => {
-    const { context, page, go } = await open(browser, server.url);
-    await page.addInitScript(() => {
-      WebAssembly.validate = () => false;
-    });
-    await go();
-    await expectText(page.locator("#failure"), "no WebAssembly SIMD");
-    await context.close();
-  });
-
-  test("a model file that is missing, damaged or cut short", async () => {
-    const file = readFileSync(`${ROOT}/../sketch_infer/default.onnx`);
-    const damaged = Buffer.from(file);
-    damaged[1_000_000]! ^= 1;
-    const cases: [Parameters<import("playwright-core").Route["fulfill"]>[0] | null, RegExp][] = [
-      [null, /onnx could not be loaded.*Check the connection/],
-      [{ status: 404 }, /onnx could not be loaded: the server said 404/],
-      [{ body: damaged }, /damaged on its way: its sha256 differs/],
-      [{ body: file.subarray(0, 5_000_000) }, /came with 5000000 of \d+ bytes/],
-    ];
-    for (const [response, message] of cases) {
-      const { context, page, go } = await open(browser, server.url);
-      await page.route(MODEL, (route) => (response ? route.fulfill(response) : route.abort()));
-      await go();
-      await expectText(page.locator("#failure"), message);
-      await context.close();
-    }
-  });
-
-  test("a worker that does not load", async () => {
-    const { context, page, go } = await open(browser, server.url);
-    await page.route(/worker-[^/]*\.js$/, (route) => route.abort());
-    await go();
-    await expectText(page.locator("#failure"), "The worker did not start");
-    await context.close();
-  });
-
-  test("a server that is neither https nor localhost: it works, and says that the hash was not checked", async () => {
-    const { context, page, errors, go } = await open(browser, server.url.replace("localhost", "insecure.test"));
-    await go();
-    await checked(page);
-    expect(await page.locator("#verdict").getAttribute("class")).toBe("passed");
-    expect(await page.locator("#facts").textContent()).toContain("not checked: needs https or localhost");
-    expect(errors).toEqual([]);
-    await context.close();
-  });
-
-  test("no network: the page opens again and works", async () => {
-    const own = await serve();
-    const { context, page, go } = await open(browser, own.url);
-    await go();
-    await checked(page);
-    await page.evaluate(() => navigator.serviceWorker.ready);
-    await expect.poll(() => page.evaluate(() => navigator.serviceWorker.controller !== null)).toBe(true);
-    await own.close();
-    await page.reload();
-    await checked(page);
-    await draw(page, sample("cat"));
-    await expectText(spoken(page), /^cat/);
-    await context.close();
-  });
 });
