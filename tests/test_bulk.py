@@ -51,7 +51,7 @@ def test_parquet_holds_the_records_of_json(sketch_infer: Run, tiny_onnx: Path, l
 
 PEAK = """
 import sys
-from sketch_infer.cli import main
+from sketch_infer.cli.main import main
 try: main(sys.argv[1:])
 finally:
     (line,) = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
@@ -124,9 +124,8 @@ def test_a_torn_last_line_is_written_again(sketch_infer: Run, tiny_onnx: Path, l
 
 def test_resume_and_its_usage(sketch_infer: Run, tiny_onnx: Path, lines: Path, tmp_path: Path) -> None:
     for arguments, words in {
-        ("--resume",): "--resume goes with files to read and a .jsonl file to write",
-        ("--resume", "--output", tmp_path / "out.csv"): "a .jsonl file to write",
-        ("--resume", "--output", tmp_path / "out.jsonl", "--evaluate"): "goes without --evaluate",
+        ("--resume",): "--resume needs --output FILE.jsonl",
+        ("--resume", "--output", tmp_path / "out.csv"): "--resume needs --output FILE.jsonl",
     }.items():
         result = sketch_infer(lines, "--model", tiny_onnx, *arguments)
         assert (result.exit_code, words in result.stderr) == (2, True)

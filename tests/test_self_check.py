@@ -108,8 +108,6 @@ def test_cuda_that_does_not_start_fails(sketch_infer: Run, tiny_onnx: Path, monk
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["strokes.npy"], "--self-check takes no STROKES"),
-        (["--format", "csv"], "expected --format table or json with --self-check, found csv"),
         (["--report", "report.txt"], "expected a file that ends in .html or .json, found report.txt"),
         (["--model", "missing.onnx"], "missing.onnx: expected a model file, found nothing"),
     ],
@@ -118,11 +116,6 @@ def test_wrong_usage(sketch_infer: Run, arguments: list[str], reason: str) -> No
     result = sketch_infer("--self-check", *arguments)
     assert result.exit_code == 2
     assert reason in result.stderr
-
-
-def test_nothing_to_do_is_wrong_usage(sketch_infer: Run) -> None:
-    assert "expected STROKES, files to classify; or --self-check" in sketch_infer().stderr
-    assert "--report goes with --self-check" in sketch_infer("a.npy", "--report", "r.html").stderr
 
 
 def test_the_model_is_not_overwritten_by_the_report(sketch_infer: Run, copied: Path, tmp_path: Path) -> None:

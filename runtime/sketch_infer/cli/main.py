@@ -2,23 +2,24 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sketch_infer._version import __version__
 from sketch_infer.checks.evaluation import Tally
+from sketch_infer.cli.combinations import check_combination
 from sketch_infer.cli.console import Command, note, provider_option, refuse_overwriting, report_option
 from sketch_infer.cli.job import Job
+from sketch_infer.cli.options import Options
 from sketch_infer.cli.progress import CommandReading
-from sketch_infer.cli.ray_options import RayJob, RayOptions, engine_options
 from sketch_infer.errors import ParityError
 from sketch_infer.inference.batching import DEFAULT_BATCH_SIZE
 from sketch_infer.inference.classifier import Classifier, default_model
-from sketch_infer.inference.providers import CPU, ProviderChoice
-from sketch_infer.model.contract import PRECISIONS, Precision
-from sketch_infer.readers.files import STDIN, expand_folders
-from sketch_infer.readers.sketch import INPUT_FORMATS, InputFormat
+from sketch_infer.inference.providers import CPU
+from sketch_infer.model.contract import PRECISIONS
+from sketch_infer.readers.files import expand_folders
+from sketch_infer.readers.sketch import INPUT_FORMATS, ON_ERROR
 from sketch_infer.writers.choose import TEXT_FORMATS, choose_format
 from sketch_infer.writers.partial_lines import PartialLines, run_identity
 
@@ -83,7 +84,7 @@ def _print_version(context: click.Context, _option: click.Parameter, wanted: boo
 )
 @click.option(
     "--on-error",
-    type=click.Choice(["stop", "skip"]),
+    type=click.Choice(ON_ERROR),
     default="stop",
     show_default=True,
     help="At a sketch or file that cannot be used: stop, or report it, go on and end with exit code 1.",
@@ -121,7 +122,28 @@ def _print_version(context: click.Context, _option: click.Parameter, wanted: boo
     help="Instead of classifying, prove the model on this device against eager PyTorch's recorded answers.",
 )
 @report_option
-@engine_options
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="What runs the work: this process; or Ray Data, on this machine or a cluster, with a folder of parquet "
+    "shards as --output (docs/ray.md; needs ray and pyarrow).",
+)
+@click.option(
+    "--ray-address",
+    metavar="ADDRESS",
+    envvar="RAY_ADDRESS",
+    help="With --engine ray: the cluster to run on; by default a Ray that is started for this run.",
+)
+@click.option(
+    "--actors",
+    type=click.IntRange(min=1),
+    help="With --engine ray: processes that classify, a core each; by default one per core, or per GPU.",
+)
+@click.option("--overwrite", is_flag=True, help="With --engine ray: take the place of an earlier run's --output.")
+@click.option("--in-order", is_flag=True, help="With --engine ray: write the rows in the order of the input.")
+@click.option("--logits", is_flag=True, help="With --engine ray: write a column of logits, too.")
 @click.option("-q", "--quiet", is_flag=True, help="No notes and no progress bar: results, warnings and errors alone.")
 @click.option("-v", "--verbose", is_flag=True, help="Also say which model and how many sketches, and how fast.")
 @click.option(
@@ -132,27 +154,7 @@ def _print_version(context: click.Context, _option: click.Parameter, wanted: boo
     callback=_print_version,
     help="Print the versions of sketch-infer and ONNX Runtime, and where it can run.",
 )
-def main(
-    strokes: tuple[str, ...],
-    model: Path | None,
-    precision: Precision | None,
-    provider: ProviderChoice,
-    top_k: int,
-    format_: str | None,
-    output: Path | None,
-    input_format: InputFormat,
-    on_error: Literal["stop", "skip"],
-    resume: bool,
-    evaluate: bool,
-    batch_size: int,
-    threads: int | None,
-    compare_eager: Path | None,
-    self_check: bool,
-    report: Path | None,
-    quiet: bool,
-    verbose: bool,
-    ray: RayOptions | None,
-) -> None:
+def main(**values: Any) -> None:
     """Classify the sketches in STROKES.
 
     STROKES are files, or folders of files: .npy and .npz arrays, one sketch (T, 3) or many (N, T, 3) of rows
@@ -162,64 +164,50 @@ def main(
     Exit codes: 0 done; 1 CUDA did not start, eager PyTorch differs, a self-check failed, or sketches were skipped;
     2 wrong usage or unusable input.
     """
-    if model and precision:
-        raise click.UsageError("--precision chooses between the models of `make export`; leave it out with --model")
-    model = model or default_model(precision or "fp32")
-    if ray and output:
+    options = Options(**values)
+    check_combination(click.get_current_context(), options)
+    model = options.model or default_model(options.precision or "fp32")
+    if options.self_check:
+        _run_self_check(options, model)
+    elif options.engine == "ray" and options.output:
         from sketch_infer.cli.ray_job import run  # late: ray takes seconds, and need not be installed
 
-        cuda = provider == "cuda"
-        run(RayJob(strokes, output, model, input_format, on_error, top_k, batch_size, cuda, quiet, verbose, ray))
-        return
-    if self_check:
-        _run_self_check(model, provider, strokes, format_, report)
-        return
-    if report:
-        raise click.UsageError("--report goes with --self-check")
-    if not strokes:
-        raise click.UsageError("expected STROKES, files to classify; or --self-check")
-    if strokes.count(STDIN) > 1:
-        raise click.UsageError("standard input, -, can be read once")
-    if evaluate and not output and format_ not in (None, "table", "json"):
-        raise click.UsageError(f"expected --format table or json with --evaluate, found {format_}")
-    predictions_format = None if evaluate and not output else choose_format(format_, output)
-    if resume and (predictions_format != "jsonl" or not output or STDIN in strokes):
-        raise click.UsageError("--resume goes with files to read and a .jsonl file to write, --output FILE.jsonl")
-    if resume and (evaluate or compare_eager):
-        raise click.UsageError("--resume goes without --evaluate and --compare-eager: they need all predictions")
-    sources = expand_folders(strokes)
-    refuse_overwriting(output, [*sources, model, compare_eager])
-    comparison = _eager_comparison(compare_eager) if compare_eager else None
-    classifier = Classifier(model, provider, batch_size, threads)
-    _tell_about_model(classifier, model, auto=provider == "auto" and not quiet, verbose=verbose)
-    reading = CommandReading(on_error == "skip", quiet)
-    tally = Tally(classifier.metadata.labels) if evaluate else None
-    job = Job(sources, input_format, reading, classifier, comparison, tally)
-    if output and predictions_format == "jsonl" and not (comparison or tally):
-        identity = run_identity(sources, classifier.content_sha256, input_format, top_k)
-        job.run_resumably(PartialLines(output, identity, resume), top_k)
+        run(options, model, options.output)
     else:
-        job.run(predictions_format, output, top_k)
-    if verbose:
+        _classify(options, model)
+
+
+def _classify(options: Options, model: Path) -> None:
+    output = options.output
+    judged_only = options.evaluate and not output
+    format_ = None if judged_only else choose_format(options.format_, output)
+    sources = expand_folders(options.strokes)
+    refuse_overwriting(output, [*sources, model, options.compare_eager])
+    comparison = _eager_comparison(options.compare_eager) if options.compare_eager else None
+    classifier = Classifier(model, options.provider, options.batch_size, options.threads)
+    _tell_about_model(classifier, model, options)
+    reading = CommandReading(options.on_error == "skip", options.quiet)
+    tally = Tally(classifier.metadata.labels) if options.evaluate else None
+    job = Job(sources, options.input_format, reading, classifier, comparison, tally)
+    if output and format_ == "jsonl" and not (comparison or tally):
+        identity = run_identity(sources, classifier.content_sha256, options.input_format, options.top_k)
+        job.run_resumably(PartialLines(output, identity, options.resume), options.top_k)
+    else:
+        job.run(format_, output, options.top_k)
+    if options.verbose:
         note(reading.summary)
-    job.finish(as_json=format_ == "json")
+    job.finish(as_json=options.format_ == "json")
 
 
-def _run_self_check(
-    model: Path, provider: ProviderChoice, strokes: tuple[str, ...], format_: str | None, report: Path | None
-) -> None:
+def _run_self_check(options: Options, model: Path) -> None:
     from sketch_infer.checks.report_page import write_report  # late, as few ask for it
     from sketch_infer.checks.self_check import self_check
 
-    if strokes:
-        raise click.UsageError("--self-check takes no STROKES: it runs the sketches that the model file carries")
-    if format_ not in (None, "table", "json"):
-        raise click.UsageError(f"expected --format table or json with --self-check, found {format_}")
-    refuse_overwriting(report, [model], "--report")
-    found = self_check(model, provider)
-    if report:
-        write_report(found, report)
-    click.echo(found.to_json() if format_ == "json" else str(found))
+    refuse_overwriting(options.report, [model], "--report")
+    found = self_check(model, options.provider)
+    if options.report:
+        write_report(found, options.report)
+    click.echo(found.to_json() if options.format_ == "json" else str(found))
     if not found:
         raise ParityError(f"the self-check of {model} failed; see above")
 
@@ -230,11 +218,12 @@ def _eager_comparison(checkpoint: Path) -> "EagerComparison":
     return EagerComparison(checkpoint)
 
 
-def _tell_about_model(classifier: Classifier, model: Path, auto: bool, verbose: bool) -> None:
-    if verbose:
+def _tell_about_model(classifier: Classifier, model: Path, options: Options) -> None:
+    auto = options.provider == "auto" and not options.quiet
+    if options.verbose:
         metadata = classifier.metadata
         note(f"model {model}: {metadata.precision}, {len(metadata.labels)} classes, {metadata.sequence_length} points")
-    if auto or verbose:
+    if auto or options.verbose:
         reason = f"; no CUDA: {classifier.cuda_missing}" if classifier.provider == CPU and auto else ""
         note(f"running on {classifier.provider}{reason}")
     if classifier.metadata.random_weights:

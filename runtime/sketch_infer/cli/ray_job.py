@@ -12,7 +12,7 @@ from pathlib import Path
 import ray
 
 from sketch_infer.cli.console import note
-from sketch_infer.cli.ray_options import RayJob
+from sketch_infer.cli.options import Options
 from sketch_infer.errors import EngineError, SketchError, SkippedError
 from sketch_infer.inference.cores import usable_cores
 from sketch_infer.ray.dataset import predict_dataset
@@ -20,58 +20,58 @@ from sketch_infer.ray.shards import refuse_taken, write_dataset
 from sketch_infer.ray.source import read_dataset
 
 
-def run(job: RayJob) -> None:
-    """Run the job.
+def run(options: Options, model: Path, output: Path) -> None:
+    """Classify `options.strokes` into the folder `output`.
 
     Raises:
         SkippedError: if rows or files were skipped.
         EngineError: if Ray cannot be reached, or breaks off.
         SketchError: as the one-process engine does.
     """
-    refuse_taken(job.output, job.ray.overwrite)  # before Ray, which takes seconds to start
-    with _ray(job), _errors_of_ray():
-        sketches = read_dataset(job.sources, input_format=job.input_format, on_error=job.on_error)
-        sketches.context.enable_progress_bars = not job.quiet and (job.verbose or sys.stderr.isatty())
+    refuse_taken(output, options.overwrite)  # before Ray, which takes seconds to start
+    with _ray(options), _errors_of_ray():
+        sketches = read_dataset(options.strokes, input_format=options.input_format, on_error=options.on_error)
+        sketches.context.enable_progress_bars = not options.quiet and (options.verbose or sys.stderr.isatty())
         found = predict_dataset(
             sketches,
-            job.model,
-            actors=job.ray.actors,
-            num_gpus=1 if job.cuda else 0,
-            top_k=job.top_k,
-            logits=job.ray.logits,
-            batch_size=job.batch_size,
-            on_error=job.on_error,
+            model,
+            actors=options.actors,
+            num_gpus=1 if options.provider == "cuda" else 0,
+            top_k=options.top_k,
+            logits=options.logits,
+            batch_size=options.batch_size,
+            on_error=options.on_error,
         )
-        written = write_dataset(found, job.output, overwrite=job.ray.overwrite, in_order=job.ray.in_order)
+        written = write_dataset(found, output, overwrite=options.overwrite, in_order=options.in_order)
     if written.n_cut:
         note(f"warning: cut {written.n_cut} of {written.n_sketches} sketches to the network's length")
     if written.n_errors:
         raise SkippedError(
-            f"skipped {written.n_errors} that cannot be used, for example {written.reason}; {job.output}/_errors names "
+            f"skipped {written.n_errors} that cannot be used, for example {written.reason}; {output}/_errors names "
             f"all; {written.n_sketches} were classified"
         )
 
 
 @contextmanager
-def _ray(job: RayJob) -> Iterator[None]:
+def _ray(options: Options) -> Iterator[None]:
     """Use the process's Ray, or join the cluster at the address, or start a Ray on this machine and stop it."""
     for handler in logging.getLogger("ray.data").handlers:
-        if handler.name == "console" and not job.verbose:
+        if handler.name == "console" and not options.verbose:
             handler.setLevel(logging.CRITICAL)  # what fails is raised, in one line; Ray's own log files have the rest
     if ray.is_initialized():
         yield
         return
-    quietly = {"log_to_driver": job.verbose, "logging_level": logging.INFO if job.verbose else logging.ERROR}
+    quietly = {"log_to_driver": options.verbose, "logging_level": logging.INFO if options.verbose else logging.ERROR}
     try:
-        with nullcontext() if job.verbose else _without_backend_log():
-            if job.ray.address:
-                _knock(job.ray.address)
-                ray.init(job.ray.address, **quietly)
+        with nullcontext() if options.verbose else _without_backend_log():
+            if options.ray_address:
+                _knock(options.ray_address)
+                ray.init(options.ray_address, **quietly)
             else:
                 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
                 ray.init("local", num_cpus=usable_cores(), include_dashboard=False, **quietly)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        where = f"at {job.ray.address}" if job.ray.address else "on this machine"
+        where = f"at {options.ray_address}" if options.ray_address else "on this machine"
         raise EngineError(f"Ray {where} did not start: {_first_line(error)}") from error
     try:
         yield

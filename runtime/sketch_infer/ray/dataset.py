@@ -9,7 +9,7 @@ from sketch_infer.inference.batching import DEFAULT_BATCH_SIZE
 from sketch_infer.inference.classifier import Classifier, default_model
 from sketch_infer.ray.predictor import SketchPredictor
 from sketch_infer.ray.source import cluster_cores
-from sketch_infer.readers.sketch import InputFormat
+from sketch_infer.readers.sketch import InputFormat, OnError, check_on_error
 
 _ACTORS_A_FREE_CORE = 16
 """A core is left to reading, writing and Ray itself where there are that many to share the work of one."""
@@ -32,7 +32,7 @@ def predict_dataset(
     logits: bool = False,
     batch_size: int = DEFAULT_BATCH_SIZE,
     input_format: InputFormat = "auto",
-    on_error: str = "stop",
+    on_error: OnError = "stop",
 ) -> "ray.data.Dataset":
     """Classify the rows of a data set, lazily as Ray does: nothing runs before its rows are taken or written.
 
@@ -52,9 +52,11 @@ def predict_dataset(
         the rows with label, probability, top, cut, error, and logits where asked for; without strokes and drawing.
 
     Raises:
+        InputError: if `on_error` is another word.
         ModelFileError: if the model cannot be used.
         EngineError: if the cluster is too small for the actors.
     """
+    check_on_error(on_error)
     path = default_model() if model is None else Path(model)
     Classifier(path, "cpu", threads=1).close()  # one error here, and not one an actor
     return dataset.map_batches(

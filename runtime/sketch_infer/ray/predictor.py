@@ -14,7 +14,7 @@ from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.inference.stream import classify_sketches
 from sketch_infer.ray.columns import answers, strokes_of
 from sketch_infer.readers.drawings import Row, prepare_drawings
-from sketch_infer.readers.sketch import InputFormat, Reading, Sketch
+from sketch_infer.readers.sketch import InputFormat, OnError, Reading, Sketch, check_on_error
 from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, as_strokes
 from sketch_infer.writers.text import to_records
 
@@ -37,6 +37,7 @@ class SketchPredictor:
         on_error: "stop" at a row that cannot be used, or "skip" it: its answers are null and `error` says why.
 
     Raises:
+        InputError: if `on_error` is another word.
         ModelFileError: if the model cannot be used.
         ProviderError: if CUDA was asked for and did not start.
     """
@@ -50,8 +51,9 @@ class SketchPredictor:
         provider: ProviderChoice = "cpu",
         batch_size: int = DEFAULT_BATCH_SIZE,
         input_format: InputFormat = "auto",
-        on_error: str = "stop",
+        on_error: OnError = "stop",
     ) -> None:
+        check_on_error(on_error)
         if isinstance(model, ray.ObjectRef):
             with tempfile.TemporaryDirectory(prefix="sketch-infer-") as folder:
                 path = Path(folder) / "model.onnx"

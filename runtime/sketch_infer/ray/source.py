@@ -18,7 +18,7 @@ from ray.data.datasource import DefaultFileMetadataProvider, FileBasedDatasource
 from sketch_infer.errors import InputError
 from sketch_infer.ray.columns import ReadRows
 from sketch_infer.readers.files import STDIN, SUFFIXES, expand_folders, read_sketches
-from sketch_infer.readers.sketch import InputFormat, Reading
+from sketch_infer.readers.sketch import InputFormat, OnError, Reading, check_on_error
 
 _BLOCK_ROWS = 512
 _BLOCK_BYTES = 2**20
@@ -34,7 +34,7 @@ def read_dataset(
     paths: str | Iterable[str],
     *,
     input_format: InputFormat = "auto",
-    on_error: str = "stop",
+    on_error: OnError = "stop",
     filesystem: Any = None,
 ) -> "ray.data.Dataset":
     """Read files of drawings or strokes, in any format of `sketch-infer`.
@@ -53,9 +53,10 @@ def read_dataset(
         rows of source and index, the key; strokes, float32 dx, dy, pen of one point after the other; and error.
 
     Raises:
-        InputError: if there is nothing to read, paths are mixed or a file is named twice; later, with "stop", if a row
-            or file cannot be used.
+        InputError: if there is nothing to read, paths are mixed, a file is named twice or `on_error` is another word;
+            later, with "stop", if a row or file cannot be used.
     """
+    check_on_error(on_error)
     named = [paths] if isinstance(paths, str) else list(paths)
     remote = [path for path in named if "://" in path]
     if STDIN in named:
@@ -85,7 +86,7 @@ def cluster_cores() -> int:
     return int(ray.cluster_resources().get("CPU", 0))
 
 
-def _files_here(named: list[str], on_error: str) -> dict[str, str]:
+def _files_here(named: list[str], on_error: OnError) -> dict[str, str]:
     """Return the files of this machine by their absolute paths, since a worker may run in another folder."""
     files: dict[str, str] = {}
     for name in expand_folders(named):

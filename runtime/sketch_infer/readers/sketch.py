@@ -11,6 +11,20 @@ from sketch_infer.strokes.preprocess import FloatArray
 InputFormat = Literal["auto", "network", "stroke-3", "stroke-5", "simplified", "raw"]
 INPUT_FORMATS: tuple[InputFormat, ...] = get_args(InputFormat)
 
+OnError = Literal["stop", "skip"]
+"""What to do at a sketch or file that cannot be used."""
+ON_ERROR: tuple[OnError, ...] = get_args(OnError)
+
+
+def check_on_error(on_error: str) -> None:
+    """Refuse a word that is not an `OnError`, which would otherwise pass for "stop".
+
+    Raises:
+        InputError: if it is another word.
+    """
+    if on_error not in ON_ERROR:
+        raise InputError(f"expected on_error to be {' or '.join(map(repr, ON_ERROR))}, found {on_error!r}")
+
 
 @dataclass(frozen=True, slots=True)
 class Sketch:

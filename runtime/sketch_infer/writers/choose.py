@@ -21,24 +21,23 @@ _SPOOLED = 2**24
 """Characters of a JSON array for standard output that are held in memory, and not in a temporary file."""
 
 
+def format_of(output: Path | None) -> str:
+    """Return what a file's suffix says of its format, known or not; empty without a file."""
+    return output.suffix.removeprefix(".").lower() if output else ""
+
+
 def choose_format(format_: str | None, output: Path | None) -> str:
     """Return the output format: as asked for, by the file's suffix, or by where standard output goes.
 
     Raises:
-        click.UsageError: if the two contradict each other or say nothing.
+        click.UsageError: if the suffix names no format.
     """
-    suffix = output.suffix.removeprefix(".").lower() if output else ""
-    if output and str(output) == "-":
-        raise click.UsageError("--output - names no file; leave it out to write to standard output")
-    if suffix in FILE_FORMATS:
-        if format_:
-            raise click.UsageError(f"--format {format_} cannot go into a .{suffix} file; leave one of the two out")
-        return suffix
     if format_:
         return format_
     if not output:
         return "table" if sys.stdout and sys.stdout.isatty() else "jsonl"
-    if suffix not in TEXT_FORMATS:
+    suffix = format_of(output)
+    if suffix not in (*TEXT_FORMATS, *FILE_FORMATS):
         suffixes = ", ".join(f".{known}" for known in [*TEXT_FORMATS, *FILE_FORMATS])
         raise click.UsageError(f"expected --output to end in one of {suffixes}, found {output}; or name the --format")
     return suffix
