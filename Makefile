@@ -20,7 +20,7 @@ EXPORT := $(BIN)/sketch-export onnx \
 	$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT),--random-weights)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup export infer train test bench bench-ray bulk fuzz docs compat lint typecheck wheel web web-serve web-test web-lint web-bench clean
+.PHONY: help setup export infer train test bench bench-ray bulk fuzz docs compat lint typecheck wheel release web web-serve web-test web-lint web-bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,13 @@ typecheck: setup ## Check types
 wheel: $(MODELS) ## Build the runtime's wheel, the model inside, into dist/
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./runtime
 	@ls dist/sketch_infer-*.whl
+
+release: setup ## Check version and changelog, then build wheel, npm package (once it is public) and checksums into dist/
+	@test -z "$$(git status --porcelain)" || { echo "not ready to release: there are uncommitted changes"; exit 2; }
+	@$(BIN)/python .ci/release.py check
+	@$(MAKE) --no-print-directory wheel
+	@grep -q '"private": true' $(WEB)/package.json || (cd $(WEB) && npm pack --silent --pack-destination $(CURDIR)/dist)
+	@$(BIN)/python .ci/release.py sums
 
 web: $(WEB_PAGE) ## Build the page that classifies what one draws into runtime/web/dist (needs Node >= 20)
 
