@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sketch_infer.errors import OutputError
+from sketch_infer.errors import OutputError, writing_errors
 
 
 @contextmanager
@@ -22,28 +22,21 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
             full.
     """
     path = Path(path)
-    try:
+    with writing_errors(path):  # a name too long, for example
         special = path.exists() and not path.is_file()
-    except OSError as error:  # a name too long, for example
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
     if special:
         # A rename would put a file in the place of /dev/null.
         raise OutputError(f"{path}: expected a file to write, found {'a folder' if path.is_dir() else 'a device'}")
     target = path.resolve()  # a link stays, and what it names is replaced
     # Beside the target, because a rename is atomic within one file system only.
     temporary = target.with_name(f".{target.stem[:40]}-{os.urandom(4).hex()}{target.suffix}")
-    try:
+    with writing_errors(path):
         temporary.open("xb").close()
         if target.exists():
             temporary.chmod(target.stat().st_mode)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
     try:
-        yield temporary
-        temporary.replace(target)
-    except OutputError:
-        raise
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+        with writing_errors(path):
+            yield temporary
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Every error this project raises on purpose.
+"""The errors that this project raises on purpose, but for `sketch_export.NotProvenError`.
 
     SketchError                      exit code
     ├── InputError      (ValueError)     2       strokes, labels or a stroke file that cannot be used
@@ -14,6 +14,10 @@
 Each message is one line: what was expected, what was found, what to do. The commands print it and exit
 with the class's code; a library user may catch the built-in base instead.
 """
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 def printable(text: str, most: int = 60) -> str:
@@ -67,3 +71,39 @@ class EngineError(SketchError, RuntimeError):
 
 class ParityError(SketchError, AssertionError):
     """Outputs or shapes differ from eager PyTorch."""
+
+
+@contextmanager
+def reading_errors(what: str | Path, error: type[SketchError] = InputError) -> Iterator[None]:
+    """Raise what the system says of a file that cannot be read as `error`, in one line.
+
+    Args:
+        what: the file, as the message calls it.
+        error: the class to raise.
+    """
+    try:
+        yield
+    except SketchError:
+        raise
+    except OSError as reason:
+        raise error(f"{what}: cannot be read: {_reason(reason)}") from reason
+
+
+@contextmanager
+def writing_errors(what: str | Path) -> Iterator[None]:
+    """Raise what the system says of a file that cannot be written as an `OutputError`, in one line.
+
+    Args:
+        what: the file, as the message calls it.
+    """
+    try:
+        yield
+    except SketchError:  # an OutputError is an OSError, too
+        raise
+    except OSError as reason:
+        raise OutputError(f"{what}: cannot be written: {_reason(reason)}") from reason
+
+
+def _reason(error: OSError) -> str:
+    # Libraries raise OSError with texts of several lines and no errno.
+    return error.strerror or (str(error).splitlines() or [type(error).__name__])[0]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from sketch_infer.errors import InputError
+from sketch_infer.errors import InputError, reading_errors
 
 
 def check_labels(labels: Sequence[str], n_classes: int) -> tuple[str, ...]:
@@ -36,9 +36,8 @@ def read_labels(path: str | Path) -> list[str]:
         InputError: if the file cannot be read as text.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: labels cannot be read: {error.strerror}") from error
+        with reading_errors(path):
+            lines = Path(path).read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: expected a UTF-8 text file, one label a line") from error
     return [line.strip() for line in lines if line.strip()]

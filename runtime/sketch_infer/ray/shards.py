@@ -16,7 +16,7 @@ import ray
 from ray.data import Datasink
 from ray.data.block import BlockAccessor
 
-from sketch_infer.errors import OutputError
+from sketch_infer.errors import OutputError, writing_errors
 from sketch_infer.ray.columns import ERRORS, shard
 
 _ROWS_A_SHARD = 65536
@@ -83,20 +83,17 @@ def _whole_folder(output: Path, overwrite: bool) -> Iterator[Path]:
     refuse_taken(output, overwrite)
     folder = target.with_name(f".{target.name[:40]}-{os.urandom(4).hex()}")
     try:
-        (folder / _ERRORS).mkdir(parents=True)
-        yield folder
-        refuse_taken(output, overwrite)  # another run may have been faster
-        if target.exists():
-            old = folder.with_name(folder.name + "-old")
-            target.rename(old)
-            folder.rename(target)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            folder.rename(target)
-    except OutputError:
-        raise
-    except OSError as error:
-        raise OutputError(f"{output}: cannot be written: {error.strerror or error}") from error
+        with writing_errors(output):
+            (folder / _ERRORS).mkdir(parents=True)
+            yield folder
+            refuse_taken(output, overwrite)  # another run may have been faster
+            if target.exists():
+                old = folder.with_name(folder.name + "-old")
+                target.rename(old)
+                folder.rename(target)
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                folder.rename(target)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -154,7 +151,7 @@ class _ShardSink(Datasink):  # type: ignore[misc]  # Ray's classes are untyped
         good = table.filter(pc.is_null(table["error"]))
         bad = table.filter(pc.is_valid(table["error"]))
         name = f"{ctx.task_idx:08d}-{os.urandom(4).hex()}.parquet"
-        try:
+        with writing_errors(self._output):
             if len(good):
                 columns = shard("logits" in good.column_names)
                 answers = pa.table([good[field.name].cast(field.type) for field in columns], schema=columns)
@@ -163,8 +160,6 @@ class _ShardSink(Datasink):  # type: ignore[misc]  # Ray's classes are untyped
             if len(bad):
                 reasons = pa.table([bad["source"], bad["error"]], schema=ERRORS)
                 pyarrow.parquet.write_table(reasons, self._folder / _ERRORS / name, compression="zstd")
-        except OSError as error:
-            raise OutputError(f"{self._output}: cannot be written: {error.strerror or error}") from error
         counts = Written(
             len(good), pc.sum(good["cut"]).as_py() or 0, len(bad), bad["error"][0].as_py() if len(bad) else ""
         )

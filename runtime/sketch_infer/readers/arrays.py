@@ -14,7 +14,7 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from sketch_infer.errors import InputError, printable
+from sketch_infer.errors import InputError, printable, reading_errors
 from sketch_infer.readers.deltas import stroke_3_to_sketches, stroke_5_to_stroke_3
 from sketch_infer.readers.sketch import InputFormat, Reading, Sketch, open_source
 from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, as_strokes
@@ -64,19 +64,16 @@ def read_npy(
     source: str, input_format: InputFormat, reading: Reading, opened: BinaryIO | None = None
 ) -> Iterator[Sketch]:
     """Read one array's sketches."""
-    try:
-        with open_source(source, opened) as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(0)
-            header = _read_header(source, file, size, strewn=_can_be_mapped(file))
-            blocks = _mapped(file, file.tell(), header) if header.fortran else _blocks(source, file, header)
-            reading.advance(file.tell())
-            for row, block in blocks:
-                input_format = _decide(source, header, block, input_format, reading)
-                yield from _sketches(source, source, header, row, block, input_format, reading)
-                reading.advance(block.nbytes)
-    except OSError as error:
-        raise InputError(f"{source}: cannot be read: {error.strerror or error}") from error
+    with reading_errors(source), open_source(source, opened) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        header = _read_header(source, file, size, strewn=_can_be_mapped(file))
+        blocks = _mapped(file, file.tell(), header) if header.fortran else _blocks(source, file, header)
+        reading.advance(file.tell())
+        for row, block in blocks:
+            input_format = _decide(source, header, block, input_format, reading)
+            yield from _sketches(source, source, header, row, block, input_format, reading)
+            reading.advance(block.nbytes)
 
 
 def read_npz(
@@ -85,7 +82,7 @@ def read_npz(
     """Read the sketches of all arrays, one array after the other; a sketch's index counts on."""
     first = 0
     try:
-        with zipfile.ZipFile(opened or source) as archive:
+        with reading_errors(source), zipfile.ZipFile(opened or source) as archive:
             for member in archive.infolist():
                 name = f"{source}: {printable(member.filename.removesuffix('.npy'))}"
                 with _open_member(name, archive, member) as file:
@@ -99,8 +96,6 @@ def read_npz(
                 reading.advance(member.compress_size)
     except InputError:
         raise
-    except OSError as error:
-        raise InputError(f"{source}: cannot be read: {error.strerror or error}") from error
     # What a damaged archive raises besides BadZipFile, an unknown compression and a password among it.
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, LookupError) as error:
         raise InputError(f"{source}: not a whole .npz file ({error}); write it again") from error

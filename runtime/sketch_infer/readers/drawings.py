@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from sketch_infer.errors import InputError
+from sketch_infer.errors import InputError, reading_errors
 from sketch_infer.readers.sketch import InputFormat, Reading, Sketch, open_source
 from sketch_infer.strokes.pen_lines import PenLines
 from sketch_infer.strokes.preprocess import drawings_to_sketches
@@ -34,15 +34,12 @@ def read_ndjson(
     source: str, input_format: InputFormat, reading: Reading, opened: BinaryIO | None = None
 ) -> Iterator[Sketch]:
     """Read `.ndjson` or `.ndjson.gz`."""
-    try:
-        with open_source(source, opened) as file:
-            if source.lower().endswith(".gz"):
-                with gzip.GzipFile(fileobj=file) as lines:
-                    yield from read_lines(source, lines, input_format, reading, file)
-            else:
-                yield from read_lines(source, file, input_format, reading)
-    except OSError as error:
-        raise InputError(f"{source}: cannot be read: {error.strerror or error}") from error
+    with reading_errors(source), open_source(source, opened) as file:
+        if source.lower().endswith(".gz"):
+            with gzip.GzipFile(fileobj=file) as lines:
+                yield from read_lines(source, lines, input_format, reading, file)
+        else:
+            yield from read_lines(source, file, input_format, reading)
 
 
 def read_lines(
@@ -123,17 +120,14 @@ def read_binary(
     source: str, input_format: InputFormat, reading: Reading, opened: BinaryIO | None = None
 ) -> Iterator[Sketch]:
     """Read `.bin`, the data set's binary form: simplified drawings without their words."""
-    try:
-        with open_source(source, opened) as file:
-            index = at = 0
-            rows = _binary_rows(source, file)
-            while block := _block(rows):
-                yield from prepare_drawings(source, index, block, input_format, reading)
-                index += len(block)
-                reading.advance(file.tell() - at)
-                at = file.tell()
-    except OSError as error:
-        raise InputError(f"{source}: cannot be read: {error.strerror or error}") from error
+    with reading_errors(source), open_source(source, opened) as file:
+        index = at = 0
+        rows = _binary_rows(source, file)
+        while block := _block(rows):
+            yield from prepare_drawings(source, index, block, input_format, reading)
+            index += len(block)
+            reading.advance(file.tell() - at)
+            at = file.tell()
     if index == 0:
         raise InputError(f"{source}: expected drawings in binary form, found none")
 

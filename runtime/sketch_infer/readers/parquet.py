@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from sketch_infer.errors import DependencyError, InputError
+from sketch_infer.errors import DependencyError, InputError, reading_errors
 from sketch_infer.readers.drawings import AT_ONCE, MOST_BYTES, Row, prepare_drawings
 from sketch_infer.readers.sketch import InputFormat, Reading, Sketch, open_source
 
@@ -29,7 +29,8 @@ def read_parquet(
         ) from error
     index = 0
     try:
-        with open_source(source, opened) as file:
+        # Arrow raises OSError for damaged pages, too.
+        with reading_errors(source), open_source(source, opened) as file:
             table = pyarrow.parquet.ParquetFile(file)
             row_bytes = file.seek(0, os.SEEK_END) / max(1, table.metadata.num_rows)
             for batch in table.iter_batches(
@@ -43,8 +44,6 @@ def read_parquet(
         raise
     except (pyarrow.ArrowException, UnicodeDecodeError) as error:  # the second where damage hit a text
         raise InputError(f"{source}: not a whole .parquet file ({str(error).splitlines()[0]})") from error
-    except OSError as error:  # Arrow raises it for damaged pages, too
-        raise InputError(f"{source}: cannot be read: {error.strerror or str(error).splitlines()[0]}") from error
     if index == 0:
         raise InputError(f"{source}: expected a drawing a row, found no row")
 

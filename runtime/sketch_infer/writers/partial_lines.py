@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from sketch_infer.errors import InputError, OutputError
+from sketch_infer.errors import InputError, OutputError, writing_errors
 from sketch_infer.readers.sketch import Sketch
 
 try:
@@ -59,16 +59,12 @@ class PartialLines:
                 f"{self._output}: expected the interrupted run's own command to resume it, found other inputs, model "
                 f"or options; repeat that command, or remove {min(others)}"
             )
-        try:
+        with writing_errors(self._output):
             self._file: BinaryIO = self.path.open("r+b" if self.path.exists() else "w+b")
             self._lock()
             self._done = _whole_lines(self._file) if self._resume else 0
             self._file.truncate(self._done)
             self._file.seek(self._done)
-        except OutputError:
-            raise
-        except OSError as error:
-            raise OutputError(f"{self._output}: cannot be written: {error.strerror or error}") from error
         return self
 
     def _lock(self) -> None:
@@ -81,13 +77,12 @@ class PartialLines:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None:
-                self._file.flush()
-                os.fsync(self._file.fileno())
-                if self._target.exists():
-                    self.path.chmod(self._target.stat().st_mode)
-                self.path.replace(self._target)
-        except OSError as error:
-            raise OutputError(f"{self._output}: cannot be written: {error.strerror or error}") from error
+                with writing_errors(self._output):
+                    self._file.flush()
+                    os.fsync(self._file.fileno())
+                    if self._target.exists():
+                        self.path.chmod(self._target.stat().st_mode)
+                    self.path.replace(self._target)
         finally:
             with contextlib.suppress(OSError):  # a full disk: what is in the buffer is lost, and was not promised
                 self._file.close()
@@ -102,11 +97,9 @@ class PartialLines:
         Raises:
             OutputError: if the disk is full, for example.
         """
-        try:
+        with writing_errors(self._output):
             self._file.write(text.encode("utf-8", "backslashreplace"))
             self._file.flush()
-        except OSError as error:
-            raise OutputError(f"{self._output}: cannot be written: {error.strerror or error}") from error
         return len(text)
 
     def skip_done(self, sketches: Iterator[Sketch]) -> Iterator[Sketch]:
