@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from safetensors import safe_open
 
 from sketch_infer.strokes.preprocess import drawing_to_sketch
 from sketch_models import load_checkpoint
@@ -16,6 +17,7 @@ from sketch_models.training.accuracy import classify, measure_accuracy
 from sketch_models.training.augment import Augmentation, stroke_batch, vary
 from sketch_models.training.cli import main
 from sketch_models.training.drawings import read_drawings
+from sketch_models.training.fast_path import head_knots
 
 TINY = ("--hidden-size", "8", "--sequence-length", "40", "--batch-size", "16", "--learning-rate", "0.02")
 
@@ -67,6 +69,12 @@ def test_learns_two_classes_and_writes_all_files(data: Path, tmp_path: Path) -> 
     assert checkpoint.labels == ("circle", "cross")
     assert checkpoint.metadata["provenance"] == "made in a test"
     assert "--epochs 8" in checkpoint.metadata["training"]
+    with safe_open(output, framework="pt") as file:
+        assert file.get_slice("fc_mu1.knots").get_shape() == [
+            2,
+            len(head_knots(checkpoint.model.config.time_steps)),
+            16,
+        ]
     rng = np.random.default_rng(1)
     fresh = [*(circle(rng) for _ in range(20)), *(cross(rng) for _ in range(20))]
     answers = classify(checkpoint.model, fresh).argmax(axis=1)

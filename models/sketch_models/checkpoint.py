@@ -2,15 +2,20 @@
 
 Two kinds are read: a bare PyTorch state dict (`.pt`, `.pth`) of any class with SketchRNN's attribute names, and
 safetensors, which is also what this project writes, with config and labels in its metadata.
+
+A head that was trained as linear between a few time steps, its knots, is stored by the weights at these steps: the
+tensor `fc_mu1.knots` in place of `fc_mu1.weight`, and the steps in the metadata as `head_knots`.
 """
 
 import json
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors
 import torch
 from safetensors.torch import save
@@ -22,6 +27,8 @@ from sketch_infer.model.labels import check_labels
 from sketch_models.sketch_rnn import CONVOLUTIONS, SketchRNN, SketchRNNConfig
 
 StateDict = dict[str, Tensor]
+
+_HEAD, _HEAD_AT_KNOTS = "fc_mu1.weight", "fc_mu1.knots"
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,9 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     try:
         config_text = metadata.pop("config", None)
         config = SketchRNNConfig.from_dict(json.loads(config_text)) if config_text else config_from_state_dict(state)
+        knots_text = metadata.pop("head_knots", None)
+        if knots_text:
+            state[_HEAD] = _interpolate_head(state.pop(_HEAD_AT_KNOTS, None), json.loads(knots_text), config)
         model = SketchRNN.from_config(config)
         model.load_state_dict(state, strict=True)
         labels_text = metadata.pop("labels", None)
@@ -79,6 +89,7 @@ def save_checkpoint(
     labels: Sequence[str] | None = None,
     metadata: Mapping[str, str] | None = None,
     dtype: torch.dtype = torch.float32,
+    head_knots: Sequence[int] | None = None,
 ) -> None:
     """Write a `.safetensors` checkpoint, whole or not at all.
 
@@ -88,15 +99,21 @@ def save_checkpoint(
         labels: class names in the order of the outputs.
         metadata: further text by name; "config" and "labels" are this function's own.
         dtype: storage of the weights; float16 halves the file, and what it restores to are then the weights.
+        head_knots: time steps, from the first to the last, between which the head is linear; it is then stored at
+            these steps only.
 
     Raises:
         InputError: if the labels do not fit the network.
         OutputError: if the file cannot be written.
+        ValueError: if the head is not linear between the knots, to the precision of `dtype`.
     """
     texts = {**(metadata or {}), "config": json.dumps(model.config.to_dict())}
     if labels is not None:
         texts["labels"] = json.dumps(check_labels(labels, model.config.output_size), ensure_ascii=False)
     state = {name: tensor.detach().to(dtype).contiguous() for name, tensor in model.state_dict().items()}
+    if head_knots is not None:
+        texts["head_knots"] = json.dumps(list(head_knots))
+        state[_HEAD_AT_KNOTS] = _take_knots(state.pop(_HEAD), head_knots, model.config)
     with write_atomically(path) as temporary:
         temporary.write_bytes(save(state, metadata=texts))
 
@@ -129,6 +146,43 @@ def config_from_state_dict(state: Mapping[str, Tensor]) -> SketchRNNConfig:
         n_layers=sum(name.startswith("lstm_1.weight_hh_l") and not name.endswith("_reverse") for name in shapes),
         sequence_length=time_steps + sum(kernel - 1 for _, kernel in CONVOLUTIONS),
     )
+
+
+def _take_knots(head: Tensor, knots: Sequence[int], config: SketchRNNConfig) -> Tensor:
+    """Take from a head (classes, time * 2 * hidden) its weights at the knots, (classes, knots, 2 * hidden)."""
+    at_knots = head.reshape(len(head), config.time_steps, -1)[:, list(knots)].contiguous()
+    error = (_interpolate_head(at_knots, knots, config) - head).abs().max()
+    if not error <= 2 * torch.finfo(head.dtype).eps * head.abs().max():
+        raise ValueError(f"expected a head that is linear between the knots {list(knots)}, found it {error:.1e} away")
+    return at_knots
+
+
+def _interpolate_head(at_knots: Tensor | None, knots: Any, config: SketchRNNConfig) -> Tensor:
+    """Return a head's float32 weights (classes, time * 2 * hidden), given those at the knots.
+
+    Raises:
+        ValueError: if knots and weights do not fit each other and the network.
+    """
+    last = config.time_steps - 1
+    if (
+        not isinstance(knots, list | tuple)
+        or not all(isinstance(knot, int) for knot in knots)
+        or [*knots[:1], *knots[-1:]] != [0, last]
+        or any(left >= right for left, right in pairwise(knots))
+    ):
+        raise ValueError(f"expected head_knots that rise from 0 to {last}, found {knots}")
+    shape = (config.output_size, len(knots), 2 * config.hidden_size)
+    found = None if at_knots is None else tuple(at_knots.shape)
+    if at_knots is None or found != shape:
+        raise ValueError(f"expected {_HEAD_AT_KNOTS} of shape {shape}, found {found}")
+    values = at_knots.to(torch.float64).numpy()
+    head = np.empty((shape[0], config.time_steps, shape[2]), np.float32)
+    head[:, knots] = values
+    for position, (left, right) in enumerate(pairwise(knots)):
+        share = ((np.arange(left, right + 1) - left) / (right - left))[:, None]
+        # Elementwise products: matrix products round differently from one processor to another.
+        head[:, left : right + 1] = (1 - share) * values[:, [position]] + share * values[:, [position + 1]]
+    return torch.from_numpy(head.reshape(len(head), -1))
 
 
 def _read_safetensors(path: Path) -> tuple[StateDict, dict[str, str]]:

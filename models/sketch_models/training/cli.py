@@ -14,7 +14,7 @@ from sketch_models.checkpoint import load_checkpoint, save_checkpoint
 from sketch_models.sketch_rnn import SketchRNN, SketchRNNConfig
 from sketch_models.training.accuracy import measure_accuracy
 from sketch_models.training.augment import Augmentation
-from sketch_models.training.fast_path import FastSketchRNN
+from sketch_models.training.fast_path import FastSketchRNN, head_knots
 from sketch_models.training.files import (
     TrainingData,
     check_writable,
@@ -101,6 +101,7 @@ def _run(
     best = max(scores, default=-1.0)
     stale = len(scores) - 1 - scores.index(best) if scores else 0
     live = sys.stderr.isatty()
+    knots = head_knots(trainer.net.core.config.time_steps)
 
     def show(figures: dict[str, float]) -> None:
         if live:
@@ -112,14 +113,14 @@ def _run(
     for result in trainer.run(show):
         # What is judged is what is saved: the weights as float16 restores them.
         last = output.with_name(f".{output.stem}-last.safetensors")
-        save_checkpoint(last, trainer.averaged(), data.targets, dtype=torch.float16)
+        save_checkpoint(last, trainer.averaged(), data.targets, dtype=torch.float16, head_knots=knots)
         model = load_checkpoint(last).model
         last.unlink()
         accuracy = measure_accuracy(model, data.val, trainer.recipe.workers)
         result |= {"val_loss": accuracy.loss, "val_top1": accuracy.top1, "val_top5": accuracy.top5}
         if accuracy.top1 > best:
             best, stale = accuracy.top1, 0
-            save_checkpoint(output, model, data.targets, _metadata(options, data, result), torch.float16)
+            save_checkpoint(output, model, data.targets, _metadata(options, data, result), torch.float16, knots)
         else:
             stale += 1
         write_log(log, history)

@@ -67,9 +67,14 @@ class Gates:
         return o * torch.tanh(c), c
 
 
+def head_knots(time_steps: int) -> list[int]:
+    """Return the steps between which the head of a network with so many time steps is interpolated."""
+    return [knot for knot in KNOTS if knot < time_steps - 1] + [time_steps - 1]
+
+
 def time_basis(time_steps: int) -> Tensor:
     """Return the head's functions of time, float32 (functions, time_steps): hats between the knots."""
-    knots = [knot for knot in KNOTS if knot < time_steps - 1] + [time_steps - 1]
+    knots = head_knots(time_steps)
     hats = np.stack([np.interp(np.arange(time_steps), knots, row) for row in np.eye(len(knots))])
     # Between a sum over time and a mean, so that wide hats matter more, but not by their width.
     return torch.tensor(hats / hats.sum(axis=1, keepdims=True) ** 0.75, dtype=torch.float32)
