@@ -17,8 +17,8 @@ from sketch_export.drawings import probe_sketches, varied_sketches
 from sketch_export.fast_graph import make_fast
 from sketch_export.passes.bounded_points import bound_points
 from sketch_export.passes.head_blocks import QUANTIZED_MATMUL
-from sketch_export.passes.int8_weights import WEIGHT_LEVELS, quantize
 from sketch_export.passes.linear_stem import fold_stem
+from sketch_export.passes.tools.int8_weights import WEIGHT_LEVELS, quantize
 from sketch_export.proof import check_int8, proof_strokes, prove
 from sketch_infer import Classifier, InputError, ModelFileError, default_model
 from sketch_infer.checks.parity import INT8_TOLERANCE, OutputParity, ParityReport

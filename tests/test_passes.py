@@ -20,7 +20,7 @@ from sketch_export.passes.forward_padding import skip_forward_padding
 from sketch_export.passes.head_blocks import skip_head_blocks
 from sketch_export.passes.linear_stem import fold_stem
 from sketch_export.passes.reverse_padding import skip_reverse_padding
-from sketch_export.passes.settling import DoesNotSettle
+from sketch_export.passes.tools.settling import DoesNotSettle
 from sketch_export.plain_graph import make_plain
 from sketch_export.proof import proof_strokes
 from sketch_export.trace import trace

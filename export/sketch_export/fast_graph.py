@@ -16,7 +16,7 @@ from .passes.head_blocks import quantize_head, skip_head_blocks
 from .passes.int8_lstm import quantize_lstms
 from .passes.linear_stem import fold_stem
 from .passes.reverse_padding import STATE_TOLERANCE, skip_reverse_padding
-from .passes.settling import DoesNotSettle
+from .passes.tools.settling import DoesNotSettle
 from .plain_graph import lstm_nodes
 
 SETTLE_STEPS = "sketch_infer.settle_steps"

@@ -6,6 +6,12 @@
     forward_padding  the forward direction stops soon after it
     head_blocks      the head reads the time steps that were computed and no others
 
-`linear_stem` takes any plain graph (`plain_graph`), the others one of one LSTM layer without initial-state inputs.
-Weights are composed in numpy and float64.
+and for int8, whose answers are near rather than the same:
+
+    bounded_points   the points as features within [-1, 1]
+    head_blocks      also writes the head in int8
+    int8_lstm        every LSTM in int8
+
+`linear_stem` and the passes for int8 take any graph (`plain_graph`), the others one of one LSTM layer without
+initial-state inputs. Weights are composed in numpy and float64. What the passes share is in `tools`.
 """

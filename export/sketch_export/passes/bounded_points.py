@@ -17,8 +17,8 @@ from sketch_infer.model.contract import INT8_RANGE
 from sketch_infer.strokes.preprocess import INPUT_SIZE
 
 from ..plain_graph import lstm_nodes
-from .editor import Array, GraphEditor, constant_array, producer
-from .int8_weights import quantize
+from .tools.editor import Array, GraphEditor, constant_array, producer
+from .tools.int8_weights import quantize
 
 _PIECES = 2
 """With one, 0.3 % more real drawings changed their label; four were no better than two."""

@@ -7,7 +7,7 @@ import onnx_ir.passes.common as passes
 from sketch_infer.model.contract import OUTPUTS
 
 from ..plain_graph import lstm_nodes
-from .editor import GraphEditor, constant_array, producer, replace
+from .tools.editor import GraphEditor, constant_array, producer, replace
 
 DIRECTIONS = ("forward", "reverse")
 

@@ -11,12 +11,12 @@ import onnx_ir as ir
 from sketch_infer.checks.parity import FP32_TOLERANCE
 from sketch_infer.strokes.preprocess import FloatArray
 
-from .cell import Cell
 from .directions import add_to_logits, direction_node, head_of
-from .drawn_steps import drawn_steps
-from .editor import GraphEditor, constant_array
 from .linear_stem import read_stem
-from .settling import Float64Array, Tail, find_tail
+from .tools.cell import Cell
+from .tools.drawn_steps import drawn_steps
+from .tools.editor import GraphEditor, constant_array
+from .tools.settling import Float64Array, Tail, find_tail
 
 RUN_STEPS = "forward.run_steps"
 """Value int32 (batch,): the steps that each row ran in the end."""

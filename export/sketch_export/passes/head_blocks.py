@@ -9,9 +9,9 @@ import onnx_ir as ir
 import onnx_ir.passes.common as passes
 
 from .directions import DIRECTIONS, direction_node, head_of
-from .editor import Array, GraphEditor, constant_array, producer, replace
 from .forward_padding import RUN_STEPS
-from .int8_weights import quantize
+from .tools.editor import Array, GraphEditor, constant_array, producer, replace
+from .tools.int8_weights import quantize
 
 BLOCK_STEPS = 64
 """Fewer steps a block read less but need more Ifs, each of which takes time to open: for one sketch, half as many steps

@@ -10,8 +10,8 @@ import onnx_ir as ir
 
 from sketch_infer.errors import SketchError
 
-from .editor import Array, GraphEditor, constant_array, producer
-from .int8_weights import DOMAIN, quantize
+from .tools.editor import Array, GraphEditor, constant_array, producer
+from .tools.int8_weights import DOMAIN, quantize
 
 QUANTIZED_LSTM = "DynamicQuantizeLSTM"
 

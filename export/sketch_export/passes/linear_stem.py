@@ -15,7 +15,7 @@ import onnx_ir.passes.common as passes
 from sketch_infer.strokes.preprocess import INPUT_SIZE
 
 from ..plain_graph import lstm_nodes
-from .editor import Array, GraphEditor, constant_array, producer, static_axis
+from .tools.editor import Array, GraphEditor, constant_array, producer, static_axis
 
 Float64Array = npt.NDArray[np.float64]
 
