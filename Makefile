@@ -62,9 +62,10 @@ bench-ray: $(MODELS) ## Measure what Ray costs beside one process on this machin
 compat: $(MODELS) ## Self-check both models under several releases of ONNX Runtime, each in an environment of its own
 	PYTHONPATH=tests $(BIN)/python -m compat
 
-lint: setup ## Check style and format
+lint: setup ## Check style, format and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
 
 typecheck: setup ## Check types
 	$(BIN)/mypy

@@ -1,11 +1,12 @@
 """Classify pen strokes with a SketchRNN that was exported to ONNX: strokes in, labels out, no torch."""
 
 from sketch_infer._version import __version__
-from sketch_infer.checks.evaluation import Evaluation, Tally, evaluate
-from sketch_infer.checks.parity import ParityReport, compare_outputs
+from sketch_infer.checks.evaluation import Confusion, Evaluation, Tally, evaluate
+from sketch_infer.checks.parity import OutputParity, ParityReport, compare_outputs
 from sketch_infer.errors import (
     ClassifierStateError,
     DependencyError,
+    EngineError,
     InputError,
     ModelFileError,
     OutputError,
@@ -17,19 +18,25 @@ from sketch_infer.errors import (
 from sketch_infer.inference.classifier import Classifier, TruncationWarning, default_model
 from sketch_infer.inference.predictions import Predictions
 from sketch_infer.inference.stream import classify_sketches
+from sketch_infer.model.contract import ModelMetadata
 from sketch_infer.readers.files import expand_folders, read_sketches
-from sketch_infer.readers.sketch import Reading, Sketch
+from sketch_infer.readers.sketch import InputFormat, Reading, Sketch
 from sketch_infer.strokes.preprocess import as_strokes, drawing_to_sketch, to_batch
 from sketch_infer.strokes.simplify import simplify_drawing
 
 __all__ = [
     "Classifier",
     "ClassifierStateError",
+    "Confusion",
     "DependencyError",
+    "EngineError",
     "Evaluation",
     "InputError",
+    "InputFormat",
     "ModelFileError",
+    "ModelMetadata",
     "OutputError",
+    "OutputParity",
     "ParityError",
     "ParityReport",
     "Predictions",

@@ -13,7 +13,7 @@ PEER_TOLERANCE = 1e-3
 """What a float32 peer may be off, in units of the row's scale: one that misses our own bound is still worth comparing
 with, but the table says how far off it is."""
 
-LEAST_AGREEMENT = {OURS_INT8: INT8_AGREEMENT, OPENVINO_BF16: 0.97}
+MIN_AGREEMENT = {OURS_INT8: INT8_AGREEMENT, OPENVINO_BF16: 0.97}
 """Share of real drawings to which int8 and bfloat16 must give the class that eager PyTorch gives."""
 
 
@@ -51,7 +51,7 @@ class Judge:
             return
         agreement = min(row.top1_agreement for row in report.rows)
         self.agreement[candidate] = min(agreement, self.agreement.get(candidate, 1.0))
-        least = LEAST_AGREEMENT.get(candidate, 0.0)
+        least = MIN_AGREEMENT.get(candidate, 0.0)
         if workload.judged and agreement < least:
             raise WrongAnswerError(f"{agreement:.2%} of the drawings get eager's class, {least:.0%} must")
 

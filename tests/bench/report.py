@@ -8,7 +8,7 @@ from sketch_infer.tables import format_table
 
 from .candidates import COLUMNS, FP32_PEERS, LEGEND, LOW_PRECISION, OPENVINO_BF16, OURS_FP32, OURS_INT8
 from .cold import IMPORTS
-from .judge import LEAST_AGREEMENT, Judge, bound_of
+from .judge import MIN_AGREEMENT, Judge, bound_of
 from .measurement import Measurement
 from .results import Row, Share, Target
 
@@ -47,7 +47,7 @@ class Report:
                 "deviation": _rounded(self.measured.judge.deviation),
                 "bound": {name: bound_of(name) for name in COLUMNS if name not in LOW_PRECISION},
                 "agreement": _rounded(self.measured.judge.agreement),
-                "least_agreement": LEAST_AGREEMENT,
+                "least_agreement": MIN_AGREEMENT,
             },
             "cold_seconds": _rounded(self.cold),
             "share_of_matmul": asdict(self.share) if self.share else None,

@@ -23,11 +23,11 @@ ROOT = Path(__file__).parents[2]
 BROKEN = ROOT / "build" / "fuzz"
 """Where inputs that break something are left."""
 
-MOST_BYTES = 2048
+MAX_BYTES = 2048
 """Of an input, where the seeds are no longer."""
 AT_ONCE = 30_000
 """Executions of one process."""
-LIMITS = ("-rss_limit_mb=1024", "-timeout=10", f"-max_len={MOST_BYTES}", "-print_final_stats=1", "-verbosity=1")
+LIMITS = ("-rss_limit_mb=1024", "-timeout=10", f"-max_len={MAX_BYTES}", "-print_final_stats=1", "-verbosity=1")
 COLUMNS = ("executions", "per second", "peak RSS, MB", "slowest, ms", "its bytes", "crashes")
 
 
@@ -74,7 +74,7 @@ def _fuzz(name: str, folder: Path, seeds: list[bytes], runs: int, seed: int) -> 
     for number, content in enumerate(seeds):
         (corpus / str(number)).write_bytes(content)
     # libFuzzer takes the last of several; a model file is fuzzed whole.
-    longest = [f"-max_len={2 * max(map(len, seeds))}"] if max(map(len, seeds)) > MOST_BYTES else []
+    longest = [f"-max_len={2 * max(map(len, seeds))}"] if max(map(len, seeds)) > MAX_BYTES else []
     options = (*LIMITS, *longest, f"-artifact_prefix={BROKEN / slug}-", str(corpus))
     row: dict[str, Any] = {"executions": 0, "per_second": 0, "peak_rss_mb": 0, "slowest_ms": 0.0, "slowest_bytes": 0}
     start, crashes = time.monotonic(), 0

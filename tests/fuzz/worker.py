@@ -13,7 +13,7 @@ import atheris
 with atheris.instrument_imports(include=["sketch_infer"]):
     from .targets import make_targets
 
-MOST_GROWTH = 48 * 2**10
+MAX_GROWTH = 48 * 2**10
 """KiB by which one input, all of which are below 100 KB, may raise the process's peak of memory."""
 ADDRESS_SPACE = 16 * 2**30
 """Bytes of address space, libFuzzer's own tables among it: a MemoryError instead of a machine without memory."""
@@ -35,7 +35,7 @@ def main(name: str, folder: Path, result: Path, options: list[str]) -> None:
         target.run(data)
         seconds = time.perf_counter() - start
         growth = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-        assert growth < MOST_GROWTH, f"memory grew by {growth / 1024:.0f} MiB on {len(data)} bytes"
+        assert growth < MAX_GROWTH, f"memory grew by {growth / 1024:.0f} MiB on {len(data)} bytes"
         if seconds > slowest:
             slowest = seconds
             result.write_text(json.dumps({"slowest_ms": round(1e3 * seconds, 1), "slowest_bytes": len(data)}))

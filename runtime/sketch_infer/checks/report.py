@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from sketch_infer.checks.parity import ParityReport
+from sketch_infer.inference.predictions import Predictions
 from sketch_infer.model.contract import ModelMetadata
 from sketch_infer.strokes.preprocess import FloatArray
 from sketch_infer.tables import format_table
@@ -121,23 +120,22 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def sketch_answers(metadata: ModelMetadata, log_probs: FloatArray, top: int = 3) -> tuple[SketchAnswer, ...]:
+def sketch_answers(
+    metadata: ModelMetadata, outputs: Mapping[str, FloatArray], top: int = 3
+) -> tuple[SketchAnswer, ...]:
     """Put eager PyTorch's answers to the probes and a model file's side by side.
 
     Args:
         metadata: of the model file.
-        log_probs: what the file says of its own probes, float32 (P, classes).
-        top: classes a sketch.
+        outputs: what the file says of its own probes, by output name, float32 (P, classes).
+        top: classes per sketch.
     """
-
-    def likeliest(row: FloatArray) -> tuple[tuple[str, float], ...]:
-        columns = np.argsort(-row, kind="stable")[:top]
-        return tuple((metadata.labels[column], float(np.exp(row[column]))) for column in columns)
-
     probes = metadata.probes
+    eager = Predictions(**probes.outputs, classes=metadata.labels)
+    onnx = Predictions(**outputs, classes=metadata.labels)
     return tuple(
-        SketchAnswer(name, strokes[strokes.any(axis=1).nonzero()[0]], likeliest(eager), likeliest(onnx))
-        for name, strokes, eager, onnx in zip(
-            probes.names, probes.strokes, probes.outputs["log_probs"], log_probs, strict=True
+        SketchAnswer(name, strokes[strokes.any(axis=1).nonzero()[0]], tuple(expected), tuple(found))
+        for name, strokes, expected, found in zip(
+            probes.names, probes.strokes, eager.top_k(top), onnx.top_k(top), strict=True
         )
     )

@@ -30,7 +30,7 @@ from sketch_infer.strokes.preprocess import FloatArray, as_strokes
 PROBE_BATCHES = (1, 2, 3, 7)
 """Batch sizes that the probes run at, beside all at once."""
 
-LEAST_PROBES = 8
+MIN_PROBES = 8
 
 _HEAVY = {"Conv", "LSTM", "DynamicQuantizeLSTM", "Gemm", "MatMul", "MatMulInteger"}
 """Operators that belong on the GPU when CUDA was asked for; shapes and indices may well stay on the CPU."""
@@ -66,8 +66,8 @@ def self_check(model: Path, provider: ProviderChoice = "auto") -> Report:
     facts |= _describe_providers(session) | _describe_model(model, session)
     checks += [Check("provider", True, f"{session.provider} runs"), Check("model file", True, "as it was exported")]
     probes = session.metadata.probes
-    many = len(probes.names) >= LEAST_PROBES
-    checks.append(Check("probes", many, f"{len(probes.names)} sketches (expected {LEAST_PROBES} or more)"))
+    many = len(probes.names) >= MIN_PROBES
+    checks.append(Check("probes", many, f"{len(probes.names)} sketches (expected {MIN_PROBES} or more)"))
     parity, answers = check_probes(session)
     if parity:
         for check in (_check_bad_strokes, _check_no_rows, _check_rows):
@@ -87,17 +87,17 @@ def self_check(model: Path, provider: ProviderChoice = "auto") -> Report:
     )
 
 
-def check_probes(session: Session) -> tuple[ParityReport, FloatArray | None]:
+def check_probes(session: Session) -> tuple[ParityReport, dict[str, FloatArray] | None]:
     """Run the probes at several batch sizes and compare with eager PyTorch's recorded outputs.
 
     Every call has exactly its batch's rows: the probes are repeated from the first to fill the last one.
 
     Returns:
-        the comparison, and the log-probabilities of all probes in one batch (None if they have no such shape).
+        the comparison, and the outputs of all probes in one batch by name (None if their shapes differ).
     """
     probes, report = session.metadata.probes, ParityReport((), session.provider)
     tolerance = FP32_TOLERANCE if session.metadata.precision == "fp32" else INT8_TOLERANCE
-    answers = None
+    answers: dict[str, FloatArray] | None = None
     count = len(probes.names)
     for batch in (*PROBE_BATCHES, count):
         case = "all probes" if batch == count else f"batch {batch}"
@@ -110,8 +110,8 @@ def check_probes(session: Session) -> tuple[ParityReport, FloatArray | None]:
         outputs = {name: np.concatenate([call[name] for call in calls]) for name in OUTPUTS}
         eager = {name: probes.outputs[name][rows] for name in OUTPUTS}
         report += compare_outputs(case, eager, outputs, tolerance=tolerance)
-        if batch == count and outputs["log_probs"].shape == eager["log_probs"].shape:
-            answers = outputs["log_probs"]
+        if batch == count and all(outputs[name].shape == eager[name].shape for name in OUTPUTS):
+            answers = outputs
     return report, answers
 
 

@@ -19,7 +19,7 @@ CONTENT_SHA256 = "sketch_infer.content_sha256"
 DIGITS = 64
 """Bytes at the end of the file that hold the hash."""
 
-_MOST_BYTES = 2**31
+_MAX_BYTES = 2**31
 """What protobuf, and so ONNX Runtime, reads at most."""
 
 
@@ -40,8 +40,8 @@ class ContentCheck:
 
     def __init__(self, path: Path) -> None:
         try:
-            if (size := path.stat().st_size) >= _MOST_BYTES:
-                raise ModelFileError(f"expected a model file of less than {_MOST_BYTES} bytes, found {size}")
+            if (size := path.stat().st_size) >= _MAX_BYTES:
+                raise ModelFileError(f"expected a model file of less than {_MAX_BYTES} bytes, found {size}")
             content = path.read_bytes()
         except OSError as error:
             raise ModelFileError(f"cannot be read: {error.strerror or error}") from error

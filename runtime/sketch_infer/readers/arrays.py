@@ -22,11 +22,11 @@ from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, as_strokes
 STROKE_5 = 5
 """Values in a row of stroke-5: dx, dy, and one of pen down, pen up after this point, end."""
 
-MOST_POINTS = 1_000_000
+MAX_POINTS = 1_000_000
 """Points of a sketch in an array, padding included."""
 
 _BLOCK_BYTES = 2**22
-_MOST_HEADER = 10_000
+_MAX_HEADER_BYTES = 10_000
 _VERSIONS: dict[tuple[int, int], tuple[struct.Struct, Callable[[Any], Any]]] = {
     (1, 0): (struct.Struct("<H"), np.lib.format.read_array_header_1_0),
     (2, 0): (struct.Struct("<I"), np.lib.format.read_array_header_2_0),
@@ -133,8 +133,8 @@ def _read_header(name: str, file: Any, size: int, strewn: bool = True) -> _Heade
             f"{name}: expected strokes as (T, 3), (N, T, 3) or the same with 5 columns, found shape {shape}"
         )
     n, points, columns = shape if len(shape) == 3 else (1, *shape)
-    if points > MOST_POINTS or (n > 1 and not points):
-        raise InputError(f"{name}: expected sketches of 1 to {MOST_POINTS} points, found shape {shape}")
+    if points > MAX_POINTS or (n > 1 and not points):
+        raise InputError(f"{name}: expected sketches of 1 to {MAX_POINTS} points, found shape {shape}")
     # Without numbers there is no order, and nothing to map.
     header = _Header(dtype, (n, points, columns), fortran and n_values > 0, len(shape) == 2)
     if size - file.tell() < n_values * dtype.itemsize:
@@ -147,7 +147,7 @@ def _parse_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     length, parse = _VERSIONS[np.lib.format.read_magic(file)]
     start = file.read(length.size)
     (size,) = length.unpack(start)
-    if size > _MOST_HEADER:  # numpy reads all of it before it looks, and in an archive that may be gigabytes
+    if size > _MAX_HEADER_BYTES:  # numpy reads all of it before it looks, and in an archive that may be gigabytes
         raise ValueError(f"a header of {size} bytes")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Python's parser, about odd literals, and numpy's, about Python 2

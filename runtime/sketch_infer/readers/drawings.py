@@ -15,11 +15,11 @@ from sketch_infer.strokes.pen_lines import PenLines
 from sketch_infer.strokes.preprocess import drawings_to_sketches
 from sketch_infer.strokes.simplify import SIDE, simplify
 
-MOST_BYTES = 2**22
+MAX_BYTES = 2**22
 """Bytes of one drawing that are read: 50,000 points take half as many, and a file without line ends fits no memory."""
 
 AT_ONCE = 256
-"""Drawings prepared together, fewer where they are of more than `MOST_BYTES` together."""
+"""Drawings prepared together, fewer where they are of more than `MAX_BYTES` together."""
 
 _HEADER = struct.Struct("<Q2sbIH")
 """Of a drawing in binary form: key_id, country, recognized, timestamp, number of strokes."""
@@ -78,7 +78,7 @@ def _block(rows: Iterator[tuple[Row, int]]) -> list[Row]:
     for row, n_bytes in rows:
         block.append(row)
         total += n_bytes
-        if len(block) == AT_ONCE or total >= MOST_BYTES:
+        if len(block) == AT_ONCE or total >= MAX_BYTES:
             break
     return block
 
@@ -95,13 +95,13 @@ def _rows(called: str, lines: BinaryIO | gzip.GzipFile) -> Iterator[tuple[Row, i
 
 def _whole_rows(called: str, lines: BinaryIO | gzip.GzipFile) -> Iterator[tuple[Row, int]]:
     number = 0
-    while line := lines.readline(MOST_BYTES + 1):
+    while line := lines.readline(MAX_BYTES + 1):
         number += 1
         where = f"{called}:{number}"
-        if len(line) > MOST_BYTES:
+        if len(line) > MAX_BYTES:
             while line and not line.endswith(b"\n"):
-                line = lines.readline(MOST_BYTES)
-            yield (where, InputError(f"expected a line of at most {MOST_BYTES} bytes, found a longer one")), 0
+                line = lines.readline(MAX_BYTES)
+            yield (where, InputError(f"expected a line of at most {MAX_BYTES} bytes, found a longer one")), 0
         elif line.strip():
             yield (where, _record(line)), len(line)
 
@@ -155,7 +155,7 @@ def _binary_drawing(file: BinaryIO, n_strokes: int) -> list[tuple[bytes, bytes]]
         (n_points,) = _LENGTH.unpack(file.read(_LENGTH.size))
         n_bytes += 2 * n_points
         x, y = file.read(n_points), file.read(n_points)
-        if len(y) < n_points or n_bytes > MOST_BYTES:
+        if len(y) < n_points or n_bytes > MAX_BYTES:
             raise ValueError
         drawing.append((x, y))
     return drawing

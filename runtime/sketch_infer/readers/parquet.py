@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from sketch_infer.errors import DependencyError, InputError, reading_errors
-from sketch_infer.readers.drawings import AT_ONCE, MOST_BYTES, Row, prepare_drawings
+from sketch_infer.readers.drawings import AT_ONCE, MAX_BYTES, Row, prepare_drawings
 from sketch_infer.readers.sketch import InputFormat, Reading, Sketch, open_source
 
 
@@ -52,7 +52,7 @@ def _rows_at_once(table: Any) -> int:
     """Return how many rows to prepare together: of Python objects, fewer where they are large."""
     n_bytes: int = sum(table.row_group(group).total_byte_size for group in range(table.num_row_groups))
     n_rows: int = table.num_rows
-    return max(1, min(AT_ONCE, MOST_BYTES * n_rows // max(1, n_bytes)))
+    return max(1, min(AT_ONCE, MAX_BYTES * n_rows // max(1, n_bytes)))
 
 
 def _columns(source: str, found: list[str]) -> list[str]:

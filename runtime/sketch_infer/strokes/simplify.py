@@ -18,7 +18,7 @@ SIDE = 255.0
 EPSILON = 2.0
 """How far, in units of `SIDE`, a left-out point may stand from the line that replaces it."""
 
-MOST_POINTS = 50_000
+MAX_POINTS = 50_000
 """Points of a drawing that are simplified: the work may grow with their square. A pen that samples 200 times a second
 draws four minutes for so many."""
 
@@ -48,7 +48,7 @@ def simplify_drawing(drawing: Sequence[Any], epsilon: float = EPSILON) -> list[l
 
     Raises:
         InputError: if the drawing is not built as above, is not finite, or has fewer than two points or more than
-            `MOST_POINTS`.
+            `MAX_POINTS`.
     """
     (strokes,) = simplify(PenLines.of([drawing]), epsilon).to_drawings()
     return [[[int(value) for value in axis] for axis in stroke] for stroke in strokes]
@@ -58,15 +58,15 @@ def simplify(drawings: PenLines, epsilon: float = EPSILON) -> PenLines:
     """Simplify drawings as `simplify_drawing` does one; the points are whole numbers.
 
     Raises:
-        InputError: if a drawing's extent is not finite, or it has more than `MOST_POINTS` points.
+        InputError: if a drawing's extent is not finite, or it has more than `MAX_POINTS` points.
     """
     parts = [_simplify(drawings[start : start + _AT_ONCE], epsilon) for start in range(0, len(drawings), _AT_ONCE)]
     return PenLines.join(parts)
 
 
 def _simplify(drawings: PenLines, epsilon: float) -> PenLines:
-    if (most := int(np.diff(drawings.drawing_starts).max())) > MOST_POINTS:
-        raise InputError(f"expected a drawing of at most {MOST_POINTS} points, found {most}; thin it out")
+    if (most := int(np.diff(drawings.drawing_starts).max())) > MAX_POINTS:
+        raise InputError(f"expected a drawing of at most {MAX_POINTS} points, found {most}; thin it out")
     low, high = drawings.bounds()
     with np.errstate(over="ignore"):
         extents = (high - low).max(axis=1)
