@@ -9,15 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+# First, because it says what to install where Ray is missing.
+from sketch_infer.ray import predict_dataset, read_dataset, write_dataset
+
+# isort: split
 import ray
 
 from sketch_infer.cli.console import note
 from sketch_infer.cli.options import Options
 from sketch_infer.errors import EngineError, SketchError, SkippedError
 from sketch_infer.inference.cores import usable_cores
-from sketch_infer.ray.dataset import predict_dataset
-from sketch_infer.ray.shards import refuse_taken, write_dataset
-from sketch_infer.ray.source import read_dataset
+from sketch_infer.ray.shards import refuse_taken
 
 
 def run(options: Options, model: Path, output: Path) -> None:
