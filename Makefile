@@ -44,23 +44,23 @@ test: $(MODELS) ## Run the tests
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 bench: $(MODELS) $(BENCH_INSTALLED) ## Measure sketch-infer beside its peers (about 12 minutes); BENCH=--quick to try it
-	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
+	$(BIN)/python -m benchmarks.bench $(BENCH)
 
 bulk: $(MODELS) ## Measure reading beside inference, and the memory that a million sketches take (about 10 minutes, 3 GB of disk)
-	PYTHONPATH=tests $(BIN)/python -m bulk
+	$(BIN)/python -m benchmarks.bulk
 
 fuzz: $(FUZZ_INSTALLED) ## Fuzz the readers and what loads a model, a million executions (about 10 minutes); FUZZ=--runs=N for fewer
-	PYTHONPATH=tests $(BIN)/python -m fuzz $(FUZZ)
+	$(BIN)/python -m fuzz $(FUZZ)
 
 docs: setup ## Build the library's reference from its docstrings, as pages in dist/docs
 	$(BIN)/pdoc --docformat google --output-directory dist/docs sketch_infer sketch_infer.ray
 	@ls dist/docs/sketch_infer.html
 
 bench-ray: $(MODELS) ## Measure what Ray costs beside one process on this machine, into docs/ray.json (about 20 minutes)
-	PYTHONPATH=tests $(BIN)/python -m ray_bench
+	$(BIN)/python -m benchmarks.ray
 
 compat: $(MODELS) ## Self-check both models under several releases of ONNX Runtime, each in an environment of its own
-	PYTHONPATH=tests $(BIN)/python -m compat
+	$(BIN)/python -m benchmarks.compat
 
 lint: setup ## Check style, format and the direction of imports
 	$(BIN)/ruff check .
@@ -100,7 +100,7 @@ web-bench: $(WEB_PAGE) $(INT8_MODEL) ## Measure the model files under WebAssembl
 
 clean: ## Remove .venv, dist, caches, the page and the exported model
 	rm -rf $(VENV) dist $(WEB)/dist $(WEB)/node_modules $(WEB)/screenshots .mypy_cache .pytest_cache .ruff_cache $(MODELS)
-	find runtime models export tests -name __pycache__ -prune -exec rm -rf {} +
+	find runtime models export tests benchmarks fuzz -name __pycache__ -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml runtime/pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -1,4 +1,4 @@
-"""Writes golden.json: `PYTHONPATH=tests python -m golden`, needed again when the preprocessing changes."""
+"""Writes golden.json: `python -m tests.golden`, needed again when the preprocessing changes."""
 
 import json
 from pathlib import Path

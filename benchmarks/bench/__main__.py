@@ -1,0 +1,149 @@
+"""`python -m benchmarks.bench`, or `make bench`."""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sketch_infer.atomic import write_atomically
+from sketch_infer.errors import InputError
+from sketch_infer.inference.classifier import default_model
+from sketch_infer.inference.session import Session
+from sketch_infer.strokes.preprocess import FloatArray
+
+from . import machine
+from .candidates import ROOT, Variant, all_variants, plain_model
+from .chart import draw_chart
+from .cold import measure_cold
+from .engines import MATMUL_FLOPS
+from .measure import Measurer
+from .messages import Outputs
+from .pool import Worker, WorkerError
+from .report import Report
+from .results import SINGLE_P50, make_rows, make_share, make_targets
+from .workloads import (
+    DENSE_BATCHES,
+    SEED,
+    Workload,
+    generate_drawings,
+    make_workloads,
+    needed_flops,
+    read_drawings,
+    sketch_lengths,
+)
+
+DRAWINGS = ROOT.parent / "shared" / "quickdraw" / "test"
+"""Held-out drawings, where somebody put them beside the repository."""
+
+QUIET_CORES = 0.2
+"""What other processes may use without a warning. Two threads that wait for each other suffer most from a third: eager
+PyTorch took up to ten times as long beside a busy core."""
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds of measurement.")
+@click.option(
+    "--quick", is_flag=True, help="One round on few sketches, to try it; results go to build/ instead of docs/."
+)
+@click.option(
+    "--drawings",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of Quick, Draw! files; by default ../shared/quickdraw/test, and without it scribbles of such lengths.",
+)
+def main(rounds: int, quick: bool, drawings: Path | None) -> None:
+    """Measure sketch-infer beside its peers; write bench.json and bench.svg, print a table.
+
+    Exit codes: 0 done, whether or not all targets are met; 1 our own outputs were wrong.
+    """
+    rounds, n_drawings, n_single = (1, 256, 20) if quick else (rounds, 2000, 100)
+    batches = DENSE_BATCHES[:-1] if quick else DENSE_BATCHES
+    metadata = Session(default_model(), "cpu").metadata
+    folder = drawings or (DRAWINGS if DRAWINGS.is_dir() else None)
+    length = metadata.sequence_length
+    try:
+        strokes = read_drawings(folder, n_drawings, length) if folder else generate_drawings(n_drawings, length)
+    except InputError as error:
+        raise click.ClickException(str(error)) from error
+    settings = {
+        "rounds": rounds,
+        "seed": SEED,
+        "drawings": len(strokes),
+        "real_drawings": folder is not None,
+        "sketches_one_by_one": n_single,
+        "dense_batches": batches,
+        "mean_points": round(float(sketch_lengths(strokes).mean()), 1),
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            report = _run(strokes, settings, metadata.labels, Path(scratch))
+        except WorkerError as error:  # the reference's or the yardstick's: nothing can be said without them
+            raise click.ClickException(str(error)) from error
+    click.echo(f"\n{report}")
+    _write(report, ROOT / ("build" if quick else "docs"))
+    if report.measured.failed:
+        sys.exit(1)
+
+
+def _run(strokes: FloatArray, settings: dict[str, Any], labels: tuple[str, ...], scratch: Path) -> Report:
+    single, dense, bulk = make_workloads(
+        strokes, settings["sketches_one_by_one"], settings["real_drawings"], settings["dense_batches"]
+    )
+    workloads = [single, *dense, bulk]
+    plain = plain_model(scratch)
+    facts, references = _ask_reference(workloads, scratch)
+    variants = all_variants(plain)
+    notes = []
+    if not settings["real_drawings"]:
+        notes.append("scribbles drawn in code: the classes of int8 and bfloat16 are counted but not judged")
+    rounds = settings["rounds"]
+    measured = Measurer(workloads, references, scratch, _say).run(variants, rounds)
+    _say("whole processes")
+    surest = int(references[bulk.name]["log_probs"].max(axis=1).argmax())
+    label = labels[int(references[bulk.name]["log_probs"][surest].argmax())]
+    cold, cold_notes = measure_cold(strokes[surest][: sketch_lengths(strokes)[surest]], label, 2 * rounds, scratch)
+    names = [workload.name for workload in dense]
+    rows = make_rows(measured, names, bulk.name, len(strokes))
+    targets = make_targets(rows, cold, names, bulk.name)
+    share = make_share(measured, bulk.name, needed_flops(sketch_lengths(strokes), **facts), MATMUL_FLOPS)
+    if share:
+        targets.append(share.target)
+    if measured.others_cores > QUIET_CORES:
+        notes.append(f"other processes kept {measured.others_cores:.1f} cores busy: measure again on a quiet machine")
+    about = machine.describe()
+    return Report(settings, about, measured, rows, targets, share, cold, [*notes, *measured.notes, *cold_notes])
+
+
+def _ask_reference(workloads: list[Workload], scratch: Path) -> tuple[dict[str, int], dict[str, Outputs]]:
+    """Return the network's sizes and eager PyTorch's outputs on every workload."""
+    _say("eager PyTorch's answers")
+    references = {}
+    with Worker(Variant("reference", "reference", default_model()), scratch) as worker:
+        for workload in workloads:
+            worker.give(workload)
+            references[workload.name] = worker.run(workload, None).outputs
+        return dict(worker.opened.facts), references
+
+
+def _write(report: Report, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    with write_atomically(folder / "bench.json") as temporary:
+        temporary.write_text(json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    by_name = {row.name: row for row in report.rows}
+    panels = [
+        (by_name[SINGLE_P50], "Latency of one sketch: less is better"),
+        (by_name["bulk"], "Throughput in bulk: more is better"),
+    ]
+    cpu, cores = report.machine["cpu"], report.machine["usable_cores"]
+    draw_chart(panels, folder / "bench.svg", f"{cpu}, {cores} cores; each peer at its best thread count and batch size")
+    _say(f"wrote {folder.name}/bench.json and {folder.name}/bench.svg")
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+if __name__ == "__main__":
+    main()

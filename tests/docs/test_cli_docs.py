@@ -1,0 +1,76 @@
+"""The page of `sketch-infer` says what `--help` says, and its examples run."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+import torch
+
+from sketch_export import export_onnx
+from sketch_infer.cli.main import EXAMPLES, main
+from tests.docs.pages import CLI_COMMANDS, CLI_PAGE
+from tests.networks import make_model
+from tests.support import SAMPLES, Run
+
+CONTEXT = click.Context(main, info_name="sketch-infer")
+OPTIONS = [option for option in main.get_params(CONTEXT) if isinstance(option, click.Option)]
+SECTIONS = dict(re.findall(r"^### `([^\n]+)`\n(.*?)(?=^##)", CLI_PAGE, re.MULTILINE | re.DOTALL))
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "runtime").mkdir()
+    (tmp_path / "runtime" / "samples").symlink_to(SAMPLES)
+    export_onnx(make_model(), tmp_path / "my_model.onnx")
+    torch.save(make_model().state_dict(), tmp_path / "my_weights.pt")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=[option.opts[-1] for option in OPTIONS])
+def test_every_option_is_described_as_in_help_with_an_example(option: click.Option) -> None:
+    record = option.get_help_record(CONTEXT)
+    assert record
+    section = SECTIONS[record[0]]
+    assert option.help
+    assert " ".join(option.help.split()) in " ".join(section.split())
+    if option.show_default:
+        assert f"[default: {option.default}" in section
+    (example,) = re.findall(r"^```sh\n(.*)\n```", section, re.MULTILINE)
+    assert set(option.opts) & set(shlex.split(example))
+    assert set(option.opts) & set(re.findall(r"(?<=\s)--?[a-z0-9-]+", EXAMPLES)), "--help has no example of it"
+
+
+def test_the_page_has_no_option_that_help_lacks() -> None:
+    records = [option.get_help_record(CONTEXT) for option in OPTIONS]
+    assert list(SECTIONS) == [record[0] for record in records if record]
+    for paragraph in (main.help or "").split("\n\n"):
+        assert " ".join(paragraph.split()) in " ".join(CLI_PAGE.split())
+
+
+@pytest.mark.usefixtures("workplace", "default_onnx")
+@pytest.mark.parametrize("command", [command for command in CLI_COMMANDS if "--engine ray" not in command])
+def test_examples_run(sketch_infer: Run, command: str) -> None:
+    program, *arguments = shlex.split(command)
+    result = sketch_infer(*arguments)
+    assert (program, result.exit_code) == ("sketch-infer", 0), result.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shell_completion_is_as_documented(shell: str) -> None:
+    from click.shell_completion import get_completion_class
+
+    assert f"_SKETCH_INFER_COMPLETE={shell}_source sketch-infer" in CLI_PAGE
+    complete = get_completion_class(shell)
+    assert complete
+    found = complete(main, {}, "sketch-infer", "_SKETCH_INFER_COMPLETE")
+    assert {item.value for item in found.get_completions(["--input-format"], "stroke")} == {"stroke-3", "stroke-5"}
+    assert "--on-error" in {item.value for item in found.get_completions([], "--")}
+
+
+def test_version_names_the_runtime(sketch_infer: Run) -> None:
+    first, second = sketch_infer("--version").stdout.splitlines()
+    assert re.fullmatch(r"sketch-infer, version \d+\.\d+\.\d+", first)
+    assert re.match(r"ONNX Runtime \d+\.\d+\.\d+ \(onnxruntime.*\) on CPU(; no CUDA: .+| and CUDA)$", second)

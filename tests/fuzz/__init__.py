@@ -1,1 +1,0 @@
-"""Fuzzing of all that reads what others wrote: `python -m fuzz` in the folder `tests`, or `make fuzz`."""

@@ -1,0 +1,149 @@
+"""The same drawings in every form, and what is read beside what cannot be used."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.bulk import forms
+from sketch_infer import drawing_to_sketch, read_sketches
+from sketch_infer.readers.files import expand_folders
+from sketch_infer.readers.sketch import InputFormat, Sketch
+from sketch_infer.strokes.simplify import simplify_drawing
+from tests.support import ROOT, Listening
+
+DRAWINGS = forms.simplified(300, seed=3)
+RAW = forms.sampled(20, seed=4)
+EXPECTED = [drawing_to_sketch(drawing) for drawing in DRAWINGS]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return forms.write_all(tmp_path_factory.mktemp("forms"), DRAWINGS, RAW)
+
+
+def read(path: Path, input_format: InputFormat = "auto") -> tuple[list[Sketch], Listening]:
+    listening = Listening()
+    return list(read_sketches(str(path), input_format, listening)), listening
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["network .npy", "stroke-3 .npy", "stroke-5 .npy", "network .npz", "simplified .ndjson.gz", "simplified .bin"],
+)
+def test_every_form_gives_the_same_sketches(files: dict[str, Path], form: str) -> None:
+    sketches, heard = read(files[form])
+    assert [sketch.index for sketch in sketches] == list(range(300))
+    assert not heard.errors
+    assert heard.bytes == pytest.approx(files[form].stat().st_size, rel=0.1)
+    for sketch, expected in zip(sketches, EXPECTED, strict=True):
+        np.testing.assert_array_equal(sketch.strokes[: len(expected)], expected)
+        assert not sketch.strokes[len(expected) :].any()
+
+
+def test_raw_points_are_simplified_and_mixed_with_others(files: dict[str, Path], tmp_path: Path) -> None:
+    sketches, _ = read(files["raw .ndjson"])
+    for sketch, drawing in zip(sketches, RAW, strict=True):
+        np.testing.assert_array_equal(sketch.strokes, drawing_to_sketch(simplify_drawing(drawing)))
+    mixed = forms.write_lines(tmp_path / "mixed.ndjson", [*RAW[:2], *DRAWINGS[:2], RAW[2]])
+    found = [sketch.strokes for sketch in read(mixed)[0]]
+    expected = [sketches[0].strokes, sketches[1].strokes, *EXPECTED[:2], sketches[2].strokes]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_named_formats_win(files: dict[str, Path], tmp_path: Path) -> None:
+    dense = forms.write_lines(tmp_path / "dense.ndjson", [[[list(range(200)), [5] * 200]]])
+    assert len(read(dense)[0][0].strokes) == 199
+    assert len(read(dense, "raw")[0][0].strokes) == 1
+    as_they_are = read(files["stroke-3 .npy"], "network")[0][0].strokes
+    np.testing.assert_array_equal(as_they_are, np.load(files["stroke-3 .npy"])[0])
+    for form, wrong in {"network .npy": "raw", "simplified .ndjson": "network", "simplified .bin": "stroke-3"}.items():
+        (error,) = read(files[form], wrong)[1].errors  # type: ignore[arg-type]
+        assert re.search(rf"expected --input-format auto, .* for such a file, found {wrong}$", error)
+    (error,) = read(files["network .npy"], "stroke-5")[1].errors
+    assert "expected rows that fit --input-format stroke-5, found 3 columns" in error
+
+
+def test_unscaled_differences_are_noted(files: dict[str, Path]) -> None:
+    (note,) = read(files["stroke-3 .npy"])[1].notes
+    assert "differences go up to 2" in note
+    assert "--input-format network takes it as it is" in note
+    assert not read(files["network .npy"])[1].notes
+
+
+def test_arrays_in_fortran_order(files: dict[str, Path], tmp_path: Path) -> None:
+    array = np.load(files["network .npy"])
+    np.save(tmp_path / "many.npy", np.asfortranarray(array))
+    np.save(tmp_path / "one.npy", np.asfortranarray(array[7]))
+    sketches = read(tmp_path / "many.npy")[0]
+    np.testing.assert_array_equal([sketch.strokes for sketch in sketches], array)
+    np.testing.assert_array_equal(read(tmp_path / "one.npy")[0][0].strokes, array[7])
+    np.savez(tmp_path / "many.npz", np.asfortranarray(array))
+    assert "expected an array in C order" in read(tmp_path / "many.npz")[1].errors[0]
+
+
+def test_labels_and_shapes_of_drawings(tmp_path: Path) -> None:
+    lines = [{"word": "the cat", "drawing": [[[0, 200], [0, 100]]]}, {"drawing": [[[0, 9], [5, 5]]]}]
+    (tmp_path / "dog.ndjson").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    first, second = read(tmp_path / "dog.ndjson")[0]
+    assert (first.label, first.true_class, first.aspect) == ("the cat", "the cat", 2.0)
+    assert (second.label, second.true_class, second.aspect) == (None, "dog", 1.0)
+
+
+def test_skipping_leaves_out_bad_rows_alone(tmp_path: Path) -> None:
+    array = np.zeros((2500, 24, 3))
+    array[[3, 2000], 1] = np.nan
+    np.save(tmp_path / "rows.npy", array)
+    sketches, heard = read(tmp_path / "rows.npy")
+    assert [error.split(": ")[1] for error in heard.errors] == ["row 3", "row 2000"]
+    assert [sketch.index for sketch in sketches] == [row for row in range(2500) if row not in (3, 2000)]
+    lines = [json.dumps({"drawing": drawing}) for drawing in DRAWINGS]
+    for number in (0, 99, 255, 256, 299):
+        lines[number] = '{"drawing": [[[1], [2]]]}'
+    (tmp_path / "lines.ndjson").write_text("\n".join(lines))
+    sketches, heard = read(tmp_path / "lines.ndjson")
+    assert [int(error.split(":")[1]) for error in heard.errors] == [1, 100, 256, 257, 300]
+    assert len(sketches) == 295
+    for sketch in sketches:
+        np.testing.assert_array_equal(sketch.strokes, EXPECTED[sketch.index])
+
+
+def test_stroke_5_states_are_checked(tmp_path: Path) -> None:
+    rows = forms.to_stroke_5(forms.to_deltas(DRAWINGS[0]), 90)[None].repeat(3, axis=0)
+    rows[1, 4, 2:] = 1
+    np.save(tmp_path / "five.npy", rows)
+    sketches, heard = read(tmp_path / "five.npy")
+    assert [sketch.index for sketch in sketches] == [0, 2]
+    assert heard.errors == [
+        f"{tmp_path / 'five.npy'}: row 1: expected stroke-5 rows with one of pen down, pen up and end set to 1"
+    ]
+
+
+def test_folders_are_expanded_in_order(tmp_path: Path) -> None:
+    for name in ("b/2.npy", "b/1.ndjson.gz", "a.BIN", ".hidden/x.npy", "notes.txt", "c.npz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = expand_folders(["-", str(tmp_path), "none.npy"])
+    assert found == [
+        "-",
+        *(str(tmp_path / name) for name in ("a.BIN", "b/1.ndjson.gz", "b/2.npy", "c.npz")),
+        "none.npy",
+    ]
+
+
+def test_the_documented_conversion_of_pickles(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "input.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r'^python -c "(.*)"$', page, re.MULTILINE)
+    deltas = np.empty(9, object)
+    deltas[:] = [forms.to_deltas(drawing).astype(np.int16) for drawing in DRAWINGS[:9]]
+    np.savez(tmp_path / "cat.npz", train=deltas, allow_pickle=True)
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    sketches, heard = read(tmp_path / "cat_plain.npz", "stroke-3")
+    assert not heard.errors
+    for sketch, expected in zip(sketches, EXPECTED[:9], strict=True):
+        np.testing.assert_array_equal(sketch.strokes, expected)
