@@ -88,9 +88,9 @@ def smooth_model(config: SketchRNNConfig = TINY, knots: list[int] = KNOTS) -> Sk
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
 def test_a_head_is_stored_by_its_knots(tmp_path: Path, dtype: torch.dtype) -> None:
     model = smooth_model()
-    save_checkpoint(tmp_path / "knots.safetensors", model, TINY_LABELS, dtype=dtype, head_knots=KNOTS)
+    save_checkpoint(tmp_path / "knots.safetensors", model, tiny.LABELS, dtype=dtype, head_knots=KNOTS)
     loaded = load_checkpoint(tmp_path / "knots.safetensors")
-    assert loaded.labels == TINY_LABELS
+    assert loaded.labels == tiny.LABELS
     assert loaded.metadata == {}
     head, found = model.fc_mu1.weight, loaded.model.fc_mu1.weight
     torch.testing.assert_close(found, head, rtol=0, atol=2 * torch.finfo(dtype).eps * float(head.detach().abs().max()))
@@ -100,7 +100,7 @@ def test_a_head_is_stored_by_its_knots(tmp_path: Path, dtype: torch.dtype) -> No
     # What was restored loses nothing when it is stored again.
     save_checkpoint(tmp_path / "again.safetensors", loaded.model, dtype=dtype, head_knots=KNOTS)
     assert same_weights(load_checkpoint(tmp_path / "again.safetensors").model, loaded.model)
-    save_checkpoint(tmp_path / "whole.safetensors", loaded.model, TINY_LABELS)
+    save_checkpoint(tmp_path / "whole.safetensors", loaded.model, tiny.LABELS)
     assert same_weights(load_checkpoint(tmp_path / "whole.safetensors").model, loaded.model)
 
 
