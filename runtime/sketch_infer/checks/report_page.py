@@ -7,24 +7,8 @@ from pathlib import Path
 from sketch_infer.atomic import write_atomically
 from sketch_infer.checks.parity import HISTOGRAM_EDGES, ParityReport
 from sketch_infer.checks.report import Report, SketchAnswer
-from sketch_infer.html.page_style import BASE_STYLE
+from sketch_infer.html.page import page_head
 from sketch_infer.html.sketch_svg import sketch_svg
-
-_STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 66rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.3rem; overflow-wrap: anywhere; } h2 { font-size: 1.05rem; margin-top: 2.2rem; }
-.verdict { padding: .8rem 1rem; border-left: .4rem solid; background: var(--soft); overflow-wrap: anywhere; }
-.good { color: var(--good); } .bad { color: var(--bad); } .verdict span { color: CanvasText; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td { white-space: nowrap; } td:last-child { white-space: normal; overflow-wrap: break-word; }
-tr.marked td { font-weight: 600; color: var(--bad); }
-.sketches { display: grid; grid-template-columns: repeat(auto-fill, minmax(24rem, 1fr)); gap: .8rem; }
-figure { display: flex; gap: .8rem; margin: 0; padding: .6rem; border: 1px solid var(--line); border-radius: .4rem; }
-figcaption { font-weight: 600; } figure td { white-space: nowrap; }
-figure table { font-size: .85rem; }
-"""
 
 
 def to_html(report: Report) -> str:
@@ -40,16 +24,7 @@ def to_html(report: Report) -> str:
     ]
     body = "\n".join(f"<h2>{escape(title)}</h2>\n{content}" for title, content in sections if content)
     kind = "good" if report else "bad"
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(report.title)}</title>
-<style>{BASE_STYLE}{_STYLE}</style>
-</head>
-<body>
-<h1>{escape(report.title)}</h1>
+    return f"""{page_head(report.title, ("report.css",))}\
 <p class="verdict {kind}"><span>{escape(report.summary)}</span></p>
 {body}
 </body>

@@ -14,7 +14,7 @@ def sketch_svg(strokes: FloatArray, size: int = 96, aspect: float = 1.0) -> str:
         aspect: width / height that the sketch had before its axes were scaled to one length; finite, above 0.
 
     Returns:
-        an `<svg>` element; `page_style.BASE_STYLE` gives its lines the colour of the text around it.
+        an `<svg>` element; base.css gives its lines the color of the text around it.
     """
     drawn = np.flatnonzero(strokes.any(axis=1))
     strokes = strokes[: drawn[-1] + 1 if len(drawn) else 0]  # rows that pad to a length draw nothing

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TextIO
 
 from sketch_infer.errors import OutputError
+from sketch_infer.html.page import page_head, read_asset
 from sketch_infer.html.sketch_svg import sketch_svg
 from sketch_infer.inference.predictions import Predictions
 from sketch_infer.readers.files import STDIN
 from sketch_infer.readers.sketch import Sketch
-from sketch_infer.writers.gallery_page import HEAD, SCRIPT
 
 LOW_MARGIN = 0.2
 """Margins below it, between the likeliest class and the next one, count as low."""
@@ -32,7 +32,9 @@ class GalleryWriter:
         self._stream, self._bars, self._classes = stream, min(top_k, _BARS), tuple(classes)
         self._counts: Counter[tuple[str | None, str]] = Counter()
         self._in_top5 = self._low = 0
-        stream.write(HEAD)
+        self._script = read_asset("gallery.js")
+        stream.write(page_head("Sketches and answers", ("gallery.css", "matrix.css"), self._script))
+        stream.write('<main id="cards">\n')
 
     def write(self, sketches: Sequence[Sketch], predictions: Predictions) -> None:
         """Write the cards.
@@ -79,7 +81,7 @@ class GalleryWriter:
             _matrix(confusion, sums, columns, self._classes) if n_labelled else "",
             "</section>",
             _filters(sums, {answer: answers[answer] for answer in self._ordered(answers)}),
-            f"<script>{SCRIPT}</script>\n</body>\n</html>\n",
+            f'<script type="module">{self._script}</script>\n</body>\n</html>\n',
         ]
         self._stream.write("\n".join(parts))
 
