@@ -56,7 +56,7 @@ docs: setup ## Build the library's reference from its docstrings, as pages in di
 	$(BIN)/pdoc --docformat google --output-directory dist/docs sketch_infer sketch_infer.ray
 	@ls dist/docs/sketch_infer.html
 
-bench-ray: $(MODELS) ## Measure what Ray costs beside one process on this machine, into docs/ray.json (about 20 minutes)
+bench-ray: $(MODELS) ## Measure what Ray costs beside one process on this machine, into benchmarks/results/ray.json (about 20 minutes)
 	$(BIN)/python -m benchmarks.ray
 
 compat: $(MODELS) ## Self-check both models under several releases of ONNX Runtime, each in an environment of its own

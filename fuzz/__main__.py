@@ -34,9 +34,11 @@ COLUMNS = ("executions", "per second", "peak RSS, MB", "slowest, ms", "its bytes
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--runs", type=click.IntRange(min=1000), default=1_000_000, show_default=True, help="Executions in all.")
 @click.option("--seed", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--target", "only", help="Fuzz one target alone, with all the runs; leaves docs/fuzz.json as it is.")
+@click.option("--target", "only", help="Fuzz one target alone, with all the runs, and record nothing.")
 def main(runs: int, seed: int, only: str | None) -> None:
-    """Feed damaged files to every reader and to model loading; print what happened and write it to docs/fuzz.json.
+    """Feed damaged files to every reader and to model loading, and print what happened.
+
+    A run of a million or more is recorded in benchmarks/results/fuzz.json.
 
     Exit codes: 0 nothing broke; 1 an input broke something, and is left in build/fuzz.
     """
@@ -62,7 +64,7 @@ def main(runs: int, seed: int, only: str | None) -> None:
         total = sum(row["executions"] for row in rows.values())
         found = {"machine": describe_machine(), **facts, "seed": seed, "limits": LIMITS, "executions": total}
         text = json.dumps({**found, "crashes": crashes, "targets": rows}, indent=2)
-        (ROOT / "docs" / "fuzz.json").write_text(text + "\n", encoding="utf-8")
+        (ROOT / "benchmarks" / "results" / "fuzz.json").write_text(text + "\n", encoding="utf-8")
     sys.exit(1 if crashes else 0)
 
 

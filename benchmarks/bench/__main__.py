@@ -82,7 +82,10 @@ def main(rounds: int, quick: bool, drawings: Path | None) -> None:
         except WorkerError as error:  # the reference's or the yardstick's: nothing can be said without them
             raise click.ClickException(str(error)) from error
     click.echo(f"\n{report}")
-    _write(report, ROOT / ("build" if quick else "docs"))
+    if quick:
+        _write(report, ROOT / "build" / "bench.json", ROOT / "build" / "bench.svg")
+    else:
+        _write(report, ROOT / "benchmarks" / "results" / "bench.json", ROOT / "docs" / "images" / "bench.svg")
     if report.measured.failed:
         sys.exit(1)
 
@@ -127,9 +130,9 @@ def _ask_reference(workloads: list[Workload], scratch: Path) -> tuple[dict[str, 
         return dict(worker.opened.facts), references
 
 
-def _write(report: Report, folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    with write_atomically(folder / "bench.json") as temporary:
+def _write(report: Report, figures: Path, chart: Path) -> None:
+    figures.parent.mkdir(exist_ok=True)
+    with write_atomically(figures) as temporary:
         temporary.write_text(json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     by_name = {row.name: row for row in report.rows}
     panels = [
@@ -137,8 +140,8 @@ def _write(report: Report, folder: Path) -> None:
         (by_name["bulk"], "Throughput in bulk: more is better"),
     ]
     cpu, cores = report.machine["cpu"], report.machine["usable_cores"]
-    draw_chart(panels, folder / "bench.svg", f"{cpu}, {cores} cores; each peer at its best thread count and batch size")
-    _say(f"wrote {folder.name}/bench.json and {folder.name}/bench.svg")
+    draw_chart(panels, chart, f"{cpu}, {cores} cores; each peer at its best thread count and batch size")
+    _say(f"wrote {figures.relative_to(ROOT)} and {chart.relative_to(ROOT)}")
 
 
 def _say(text: str) -> None:

@@ -1,7 +1,7 @@
 """How fast each kind of file is read and prepared beside fp32 inference, and what a million sketches take.
 
 Drawings come from the samples, made in code, with random points so that they have the lengths of real ones: 48 points
-simplified, 214 as a pen samples them. Figures go to docs/bulk.json.
+simplified, 214 as a pen samples them. Figures go to benchmarks/results/bulk.json.
 """
 
 import json
@@ -34,14 +34,14 @@ PIECE = 10_000
 @click.option("--sketches", default=1_000_000, show_default=True, help="Rows of the large file.")
 @click.option("--precision", default="int8", show_default=True, help="Model that classifies the large file.")
 def main(sketches: int, precision: str) -> None:
-    """Measure, print and write docs/bulk.json."""
+    """Measure, print and write benchmarks/results/bulk.json."""
     with tempfile.TemporaryDirectory() as folder:
         found = {
             "machine": f"{platform.machine()}, {usable_cores()} cores to use",
             "reading": _reading_rates(Path(folder)),
             "large": _large(Path(folder), sketches, precision),
         }
-    (ROOT / "docs" / "bulk.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    (ROOT / "benchmarks" / "results" / "bulk.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     click.echo(json.dumps(found, indent=2))
 
 

@@ -1,4 +1,6 @@
-"""Check both model files with the runtime's wheel under several releases of ONNX Runtime, and write docs/compat.json.
+"""Check both model files with the runtime's wheel under several releases of ONNX Runtime.
+
+The results go to benchmarks/results/compat.json.
 
 Each release gets a throw-away virtual environment with the wheel, that release and what pip chooses beside it: no
 torch, no onnx, nothing of this repository.
@@ -16,7 +18,7 @@ from typing import Any
 import click
 
 ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "docs" / "compat.json"
+RESULTS = ROOT / "benchmarks" / "results" / "compat.json"
 
 RELEASES = ("1.17.3", "1.18.1", "1.19.2", "1.21.1", "1.24.4", "1.28.0", "1.32.0")
 """From before the oldest that works to the newest."""

@@ -2,7 +2,7 @@
 
 Each run is a command of its own, as a user starts it; the two engines take turns, so that what else the machine does
 falls on both; medians of the rounds. Nothing is kept unless the answers are equal, logits bit for bit. Figures go to
-docs/ray.json.
+benchmarks/results/ray.json.
 """
 
 import json
@@ -25,7 +25,7 @@ from sketch_infer.readers.files import read_sketches
 
 from .processes import watch
 
-ROOT = Path(__file__).parents[2]
+RESULTS = Path(__file__).parents[1] / "results" / "ray.json"
 FILES = 20
 BLOCKS = 2000
 ESTIMATED = 50_000_000
@@ -47,7 +47,12 @@ BOTH = "ray, 2 actors"
 @click.command()
 @click.option("--drawings", default=100_000, show_default=True, help="Drawings of a run.")
 @click.option("--rounds", default=3, show_default=True, help="Rounds, of which figures are the medians.")
-@click.option("--output", type=click.Path(path_type=Path), default=ROOT / "docs" / "ray.json", help="File to write.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=RESULTS,
+    help="File to write.",
+)
 def main(drawings: int, rounds: int, output: Path) -> None:
     """Measure both engines on this machine."""
     with tempfile.TemporaryDirectory() as name:

@@ -6,7 +6,7 @@ import tomllib
 from benchmarks.compat.__main__ import RELEASES, Release, to_markdown
 from tests.support import ROOT
 
-RESULTS = [Release(**values) for values in json.loads((ROOT / "docs" / "compat.json").read_text())]
+RESULTS = [Release(**values) for values in json.loads((ROOT / "benchmarks" / "results" / "compat.json").read_text())]
 
 
 def version(text: str) -> tuple[int, ...]:

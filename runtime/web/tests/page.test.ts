@@ -210,7 +210,7 @@ test("the server of make web-serve says what the files are, and how long they ke
 });
 
 test.each([
-  ["desktop", {}], // docs/web.png is a copy of its screenshot
+  ["desktop", {}], // docs/images/web.png is a copy of its screenshot
   ["phone", { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true }],
   ["dark", { colorScheme: "dark" as const }],
 ])("looks right: %s", async (name, options) => {
