@@ -1,16 +1,18 @@
 """The same drawings in every form, and what is read beside what cannot be used."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.bulk import forms
-from sketch_infer import drawing_to_sketch, read_sketches
+from sketch_infer import InputError, drawing_to_sketch, read_sketches
 from sketch_infer.readers.files import expand_folders
 from sketch_infer.readers.sketch import InputFormat, Sketch
 from sketch_infer.strokes.simplify import simplify_drawing
@@ -134,6 +136,71 @@ def test_folders_are_expanded_in_order(tmp_path: Path) -> None:
         *(str(tmp_path / name) for name in ("a.BIN", "b/1.ndjson.gz", "b/2.npy", "c.npz")),
         "none.npy",
     ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and pipes of POSIX")
+class TestLinksInFolders:
+    """Nothing below a folder is left out without a word."""
+
+    def test_links_to_folders_are_followed_and_circles_end(self, tmp_path: Path) -> None:
+        top, outside = tmp_path / "top", tmp_path / "outside"
+        for folder in (top / "a", outside / "deep"):
+            folder.mkdir(parents=True)
+            (folder / "x.npy").touch()
+        (top / "a" / "out").symlink_to(outside)
+        (outside / "deep" / "back").symlink_to(top)
+        (top / "itself").symlink_to(".")
+        (top / "linked.npy").symlink_to(outside / "deep" / "x.npy")
+        listening = Listening()
+        names = ("a/out/deep/x.npy", "a/x.npy", "linked.npy")
+        assert expand_folders([str(top)], listening) == [str(top / name) for name in names]
+        assert not listening.errors
+        assert sorted(note.partition(" is a link")[0] for note in listening.notes) == [
+            str(top / "a/out/deep/back"),
+            str(top / "itself"),
+        ]
+
+    def test_what_cannot_be_used_is_reported_and_the_rest_is_read(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("good.npy", "locked/x.npy", "sub/y.npy"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).touch()
+        (tmp_path / "sub" / "lost").symlink_to("nowhere")
+        (tmp_path / "sub" / "circle.npy").symlink_to("circle.npy")
+        (tmp_path / ".hidden.npy").symlink_to("nowhere")
+        os.mkfifo(tmp_path / "pipe.bin")
+        os.mkfifo(tmp_path / "pipe.txt")
+        real = Path.iterdir
+
+        def iterdir(path: Path) -> Iterator[Path]:
+            if path.name == "locked":
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path)
+
+        monkeypatch.setattr(Path, "iterdir", iterdir)
+        listening = Listening()
+        assert expand_folders([str(tmp_path)], listening) == [
+            str(tmp_path / name) for name in ("good.npy", "sub/y.npy")
+        ]
+        assert sorted(error.removeprefix(f"{tmp_path}/") for error in listening.errors) == [
+            "locked: this folder cannot be read: Permission denied",
+            "pipe.bin: expected a file, found a pipe, a socket or a device",
+            "sub/circle.npy: cannot be read: Too many levels of symbolic links",
+            "sub/lost: no such file: its link leads to nowhere, which is missing",
+        ]
+        with pytest.raises(InputError):
+            expand_folders([str(tmp_path)])
+
+
+def test_a_file_in_a_folder_that_may_not_be_entered(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stat(path: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert expand_folders(["locked/x.npy"]) == ["locked/x.npy"]
+    with pytest.raises(InputError, match=r"^locked/x\.npy: cannot be read: Permission denied$"):
+        list(read_sketches("locked/x.npy"))
 
 
 def test_the_documented_conversion_of_pickles(tmp_path: Path) -> None:

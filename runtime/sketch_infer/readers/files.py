@@ -1,5 +1,8 @@
 """Sketches from files: arrays, Quick, Draw! drawings in text or binary, raw pen points."""
 
+import contextlib
+import errno
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,29 +22,75 @@ _ARRAY_FORMATS = ("auto", "network", "stroke-3", "stroke-5")
 _DRAWING_FORMATS = ("auto", "simplified", "raw")
 
 
-def expand_folders(sources: Iterable[str]) -> list[str]:
+def expand_folders(sources: Iterable[str], reading: Reading | None = None) -> list[str]:
     """Replace each folder by the files below it that can be read, sorted by name; hidden ones are left out.
 
+    Links to files and folders are followed, but for a link to a folder that it is in itself.
+
+    Args:
+        sources: files and folders.
+        reading: hears of what cannot be used below a folder; None to stop there.
+
     Raises:
-        InputError: if a folder has no such file.
+        InputError: if a folder has no such file or cannot be read, a link in it leads nowhere, or a file's name belongs
+            to a pipe or a device. With a `reading` that goes on, it is told instead.
     """
+    reading = reading or Reading()
     files: list[str] = []
     for source in sources:
-        folder = Path(source)
-        if source == STDIN or not folder.is_dir():
+        if source == STDIN or not _is_folder(source):
             files.append(source)
             continue
-        found = sorted(
-            str(path)
-            for path in folder.rglob("*")
-            if path.name.lower().endswith(SUFFIXES)
-            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-            and path.is_file()
-        )
+        found = sorted(map(str, _files_below(Path(source), reading)))
         if not found:
-            raise InputError(f"{source}: expected {', '.join(SUFFIXES)} files in this folder, found none")
+            reading.bad(InputError(f"{source}: expected {', '.join(SUFFIXES)} files in this folder, found none"))
         files += found
     return files
+
+
+def _is_folder(source: str) -> bool:
+    try:
+        return Path(source).is_dir()
+    except OSError:  # a folder above may not be entered; the reading of the file says so
+        return False
+
+
+def _files_below(top: Path, reading: Reading) -> Iterator[Path]:
+    waiting = [(top, frozenset[tuple[int, int]]())]
+    while waiting:
+        folder, above = waiting.pop()
+        try:
+            status = folder.stat()
+            entries = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        except OSError as error:
+            reading.bad(InputError(f"{folder}: this folder cannot be read: {error.strerror or error}"))
+            continue
+        if (here := (status.st_dev, status.st_ino)) in above:
+            reading.note(f"{folder} is a link to a folder above it, and not read again")
+            continue
+        for path in entries:
+            try:
+                mode = path.stat().st_mode
+            except OSError as error:
+                reading.bad(_unusable(str(path), error))
+                continue
+            if stat.S_ISDIR(mode):
+                waiting.append((path, above | {here}))
+            elif path.name.lower().endswith(SUFFIXES):
+                if stat.S_ISREG(mode):
+                    yield path
+                else:
+                    reading.bad(InputError(f"{path}: expected a file, found a pipe, a socket or a device"))
+
+
+def _unusable(source: str, error: OSError | ValueError) -> InputError:
+    """Return what is wrong with a path that tells nothing of itself."""
+    if isinstance(error, OSError) and error.errno not in (errno.ENOENT, errno.ENOTDIR):
+        return InputError(f"{source}: cannot be read: {error.strerror or error}")
+    with contextlib.suppress(OSError, ValueError):
+        if Path(source).is_symlink():
+            return InputError(f"{source}: no such file: its link leads to {Path(source).readlink()}, which is missing")
+    return InputError(f"{source}: no such file")
 
 
 def read_sketches(
@@ -77,10 +126,13 @@ def _open(source: str, input_format: InputFormat, reading: Reading, opened: Bina
 
         return read_lines(source, sys.stdin.buffer, input_format, reading)
     path = Path(source)
-    if not opened and path.is_dir():
-        raise InputError(f"{source}: expected a file, found a folder; name the files in it")
-    if not opened and not path.exists():
-        raise InputError(f"{source}: no such file")
+    if not opened:
+        try:
+            mode = path.stat().st_mode
+        except (OSError, ValueError) as error:
+            raise _unusable(source, error) from error
+        if stat.S_ISDIR(mode):
+            raise InputError(f"{source}: expected a file, found a folder; name the files in it")
     name = path.name.lower()
     if name.endswith((".npy", ".npz")):
         _check_format(source, input_format, _ARRAY_FORMATS)
