@@ -1,5 +1,6 @@
 """Each row of docs/faults.md: the fault is made, and what the user sees and keeps is compared with the row."""
 
+import ctypes
 import gzip
 import json
 import os
@@ -162,7 +163,7 @@ def _resumed_with_others(place: Place) -> Outcome:
     return place.run("good.ndjson", "--resume", output="out.jsonl")
 
 
-def _second_run(place: Place) -> Outcome:
+def _second_run(place: Place, source: str = "many.ndjson") -> Outcome:
     _write(place, "many.ndjson", (LINE * 10 * MANY).encode())
     place.output = place.folder / "out.jsonl"
     place.output.write_text("old")
@@ -171,10 +172,58 @@ def _second_run(place: Place) -> Outcome:
         time.sleep(0.002)
     first.send_signal(signal.SIGSTOP)  # until the second one has been turned away
     try:
-        return place.run("many.ndjson", output="out.jsonl")
+        return place.run(source, output="out.jsonl")
     finally:
         first.kill()
         first.communicate(timeout=60)
+
+
+def _resumed_from_pipe(place: Place) -> Outcome:
+    os.mkfifo(place.folder / "pen.ndjson")
+    return place.run("pen.ndjson", "--resume", output="out.jsonl")
+
+
+def _resumed_planted(place: Place) -> Outcome:
+    """Resume lines that anyone may have written: another user's own file needs a second user."""
+    assert _interrupted(place, signal.SIGKILL)[0] == -signal.SIGKILL
+    partial = place.partial()
+    assert partial
+    partial.chmod(0o666)
+    return place.run("many.ndjson", "--resume", "-q", output="out.jsonl")
+
+
+def _lost_link(place: Place) -> str:
+    (place.folder / "linked").mkdir()
+    (place.folder / "linked" / "lost.npy").symlink_to("nowhere.npy")
+    (place.folder / "linked" / "more").symlink_to(place.folder / "drawings")
+    (place.folder / "drawings").mkdir()
+    _write(place, "drawings/good.ndjson", (LINE * 2).encode())
+    return "linked"
+
+
+def _locked_folder(place: Place) -> Outcome:
+    (place.folder / "outer" / "locked").mkdir(parents=True)
+    _write(place, "outer/good.ndjson", (LINE * 2).encode())
+    (place.folder / "outer" / "locked").chmod(0)
+    try:
+        return place.run("outer", preexec_fn=_without_roots_rights)
+    finally:
+        (place.folder / "outer" / "locked").chmod(0o755)
+
+
+def _without_roots_rights() -> None:
+    """Give up the capabilities by which root reads everything, for this process and what it runs."""
+    if os.geteuid() == 0:
+        libc = ctypes.CDLL(None)
+        for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+            if libc.prctl(24, capability, 0, 0, 0):  # PR_CAPBSET_DROP
+                raise OSError("capabilities cannot be given up here")
+
+
+def _pipe_in_folder(place: Place) -> Outcome:
+    (place.folder / "pipes").mkdir()
+    os.mkfifo(place.folder / "pipes" / "pen.ndjson")
+    return place.run("pipes")
 
 
 def _table(place: Place, name: str, column: str, kept: int | None = None) -> str:
@@ -209,6 +258,10 @@ HUGE = _npy(np.zeros((9, 24, 3))).replace(b"(9, 24, 3), ", b"(1099511627776, 24,
 FAULTS: dict[str, Callable[[Place], Outcome]] = {
     "a file that is not there": lambda place: place.run("none.npy"),
     "a folder without sketches": lambda place: place.run("empty"),
+    "a link in a folder that leads nowhere": lambda place: place.run(_lost_link(place)),
+    "a link in a folder that leads nowhere, `--on-error skip`": lambda place: place.run(_lost_link(place), *SKIP),
+    "a folder in a folder that cannot be read": _locked_folder,
+    "a pipe in a folder": _pipe_in_folder,
     "a file of another kind": lambda place: place.run(_write(place, "notes.txt", b"")),
     "an array that was cut off": lambda p: p.run(_write(p, "short.npy", _npy(np.zeros((9, 24, 3)))[:-50])),
     "an array whose header is damaged": lambda p: p.run(
@@ -248,9 +301,15 @@ FAULTS: dict[str, Callable[[Place], Outcome]] = {
     "a pipe that closes, as of `head`": lambda place: _in_shell(place, "COMMAND many.ndjson -q | head -n 1 >/dev/null"),
     "Ctrl-C": lambda place: _interrupted(place, signal.SIGINT, "out.csv"),
     "Ctrl-C, `.jsonl`": lambda place: _interrupted(place, signal.SIGINT),
+    "`kill`, as of `docker stop`": lambda place: _interrupted(place, signal.SIGTERM, "out.npz"),
+    "`kill`, `.jsonl`": lambda place: _interrupted(place, signal.SIGTERM),
+    "a terminal that is closed": lambda place: _interrupted(place, signal.SIGHUP, "out.json"),
     "`kill -9`, `.jsonl`": lambda place: _interrupted(place, signal.SIGKILL),
     "`--resume` with other inputs": _resumed_with_others,
     "a second run that writes the same `.jsonl` file": _second_run,
+    "a second run that writes the same `.jsonl` file from other inputs": lambda p: _second_run(p, "good.ndjson"),
+    "`--resume` from a pipe": _resumed_from_pipe,
+    "`--resume` in a folder where another user has put the lines": _resumed_planted,
     "an output that is an input": lambda place: _in_shell(
         place, "COMMAND strokes.npy --format csv --output strokes.npy"
     ),

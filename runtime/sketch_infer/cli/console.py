@@ -3,8 +3,10 @@
 import contextlib
 import errno
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -43,13 +45,36 @@ def note(text: str) -> None:
     click.echo(text, err=True, color=_color())
 
 
+@contextlib.contextmanager
+def _all_signals_as_ctrl_c() -> Iterator[None]:
+    """End as Ctrl-C does, with hidden files removed, when the process is told to stop or its terminal is closed."""
+    before: dict[signal.Signals, Any] = {}
+
+    def stop(_number: int, _frame: object) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)  # one is enough; a service manager may send both
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number: signal.Signals | None = getattr(signal, name, None)
+            if number and signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
+                before[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 class _ErrorsToExitCodes(click.Command):
     """Turns this project's errors into one line on stderr and the error's exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         ctx.color = _color()
         try:
-            result = super().invoke(ctx)
+            with _all_signals_as_ctrl_c():
+                result = super().invoke(ctx)
             if sys.stdout:
                 sys.stdout.flush()  # else a full disk would show as a traceback at exit
         except SketchError as error:

@@ -18,7 +18,7 @@ from sketch_infer.readers.files import read_sketches
 from sketch_infer.readers.sketch import InputFormat, Sketch
 from sketch_infer.strokes.preprocess import to_batch
 from sketch_infer.writers.choose import open_writer
-from sketch_infer.writers.partial_lines import PartialLines
+from sketch_infer.writers.partial_lines import PartialLines, can_be_read_again
 from sketch_infer.writers.text import JsonLinesWriter, Writer
 
 if TYPE_CHECKING:
@@ -90,8 +90,10 @@ class Job:
                 self._sketches = partial.skip_done(self._sketches)
                 self._classify(JsonLinesWriter(partial, top_k))
         finally:
-            if partial.kept:
+            if partial.kept and can_be_read_again(self._sources):
                 note("note: the sketches done so far are kept; the same command with --resume goes on after them")
+            elif partial.kept:
+                note(f"note: the lines so far are in {partial.path}; a pipe cannot be read again to resume after them")
 
     def _classify(self, writer: Writer | None, with_bar: bool = True) -> None:
         length = self._classifier.metadata.sequence_length

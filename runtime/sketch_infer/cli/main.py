@@ -21,7 +21,7 @@ from sketch_infer.model.contract import PRECISIONS
 from sketch_infer.readers.files import expand_folders
 from sketch_infer.readers.sketch import INPUT_FORMATS, ON_ERROR
 from sketch_infer.writers.choose import TEXT_FORMATS, choose_format
-from sketch_infer.writers.partial_lines import PartialLines, run_identity
+from sketch_infer.writers.partial_lines import PartialLines, can_be_read_again, run_identity
 
 if TYPE_CHECKING:
     from sketch_infer.cli.eager import EagerComparison
@@ -181,12 +181,14 @@ def _classify(options: Options, model: Path) -> None:
     output = options.output
     judged_only = options.evaluate and not output
     format_ = None if judged_only else choose_format(options.format_, output)
-    sources = expand_folders(options.strokes)
+    reading = CommandReading(options.on_error == "skip", options.quiet)
+    sources = expand_folders(options.strokes, reading)
+    if options.resume and not can_be_read_again(sources):
+        raise click.UsageError("--resume needs files: a pipe cannot be read a second time")
     refuse_overwriting(output, [*sources, model, options.compare_eager])
     comparison = _eager_comparison(options.compare_eager) if options.compare_eager else None
     classifier = Classifier(model, options.provider, options.batch_size, options.threads)
     _tell_about_model(classifier, model, options)
-    reading = CommandReading(options.on_error == "skip", options.quiet)
     tally = Tally(classifier.metadata.labels) if options.evaluate else None
     job = Job(sources, options.input_format, reading, classifier, comparison, tally)
     if output and format_ == "jsonl" and not (comparison or tally):
