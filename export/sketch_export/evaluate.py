@@ -106,22 +106,39 @@ def _traits(path: Path, network: Classifier | Checkpoint) -> tuple[tuple[str, ..
     return network.labels, network.model.config.sequence_length
 
 
+_MOST_SHOWN = 60  # classes that a picture has room for
+
+
 def plot_confusions(comparison: Comparison, path: Path) -> None:
-    """Draw each network's confusion matrix: rows are labels, columns answers, shades the share of the row.
+    """Draw each network's confusion matrix: rows are labels, columns answers, numbers percentages of the row.
+
+    Of many classes, those that the first network confuses most are shown.
 
     Raises:
         DependencyError: if matplotlib is not installed.
         OutputError: if the picture cannot be written.
     """
     evaluations = comparison.evaluations
-    size = 3 + 0.2 * len(next(iter(evaluations.values())).classes)
-    figure = new_figure(size * len(evaluations), size + 0.8)
+    first = next(iter(evaluations.values()))
+    off_diagonal = first.confusion - np.diag(np.diag(first.confusion))
+    confused = np.argsort(-(off_diagonal.sum(axis=0) + off_diagonal.sum(axis=1)), kind="stable")[:_MOST_SHOWN]
+    shown = np.sort(confused)
+    names = [first.classes[row] for row in shown]
+    size = 3 + 0.25 * len(shown)
+    figure = new_figure((size + 1) * len(evaluations), size + 0.8)
     for panel, (name, one) in zip(
         figure.subplots(1, len(evaluations), squeeze=False)[0], evaluations.items(), strict=True
     ):
         counts = one.confusion.sum(axis=1, keepdims=True)
-        panel.imshow(one.confusion / counts.clip(min=1), cmap="Blues", vmin=0, vmax=1)
-        panel.set_xticks(range(len(one.classes)), one.classes, rotation=90, fontsize=8)
-        panel.set_yticks(range(len(one.classes)), one.classes, fontsize=8)
-        panel.set(xlabel="answer", ylabel="label", title=f"{name}: top-1 {one.top1:.1%}")
+        shares = (one.confusion / counts.clip(min=1))[np.ix_(shown, shown)]
+        image = panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for row, column in zip(*np.nonzero(shares >= 0.005), strict=True):
+            color = "white" if shares[row, column] > 0.5 else "black"
+            percent = f"{100 * shares[row, column]:.0f}"
+            panel.text(column, row, percent, ha="center", va="center", fontsize=6, color=color)
+        panel.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
+        panel.set_yticks(range(len(names)), names, fontsize=8)
+        some = f", {len(names)} most confused of {len(one.classes)} classes" if len(names) < len(one.classes) else ""
+        panel.set(xlabel="answer", ylabel="label", title=f"{name}: top-1 {one.top1:.1%}{some}")
+        figure.colorbar(image, ax=panel, shrink=0.6, format="{x:.0%}", label="share of the label's drawings")
     save_figure(figure, path)

@@ -26,10 +26,13 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "runtime" / "samples", folder / "runtime" / "samples")
     torch.save(make_model(SketchRNNConfig(3, 8, 2)).state_dict(), folder / "weights.pt")
     (folder / "labels.txt").write_text("cat\ndog\n", encoding="utf-8")
-    (folder / "my_drawings").mkdir()
-    for word, rows in {"flat": 20, "tall": 200}.items():
-        lines = [f'{{"drawing": [[[0, 9, {n}, 3], [0, {rows}, 1, {n}]]]}}\n' for n in range(40)]
-        (folder / "my_drawings" / f"{word}.ndjson").write_text("".join(lines), encoding="utf-8")
+    (folder / "models").mkdir()
+    (folder / "models" / "sketch_rnn.safetensors").symlink_to(ROOT / "models" / "sketch_rnn.safetensors")
+    for name in ("my_drawings", "other_drawings"):
+        (folder / name).mkdir()
+        for word, rows in {"flat": 20, "tall": 200}.items():
+            lines = [f'{{"drawing": [[[0, 9, {n}, 3], [0, {rows}, 1, {n}]]]}}\n' for n in range(40)]
+            (folder / name / f"{word}.ndjson").write_text("".join(lines), encoding="utf-8")
     return folder
 
 

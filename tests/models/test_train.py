@@ -1,59 +1,25 @@
 """sketch-train on drawings made here: two classes that a tiny network can tell apart."""
 
-import gzip
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
 from safetensors import safe_open
 
 from sketch_infer.strokes.preprocess import drawing_to_sketch
 from sketch_models import load_checkpoint
 from sketch_models.training.accuracy import classify, measure_accuracy
 from sketch_models.training.augment import Augmentation, stroke_batch, vary
-from sketch_models.training.cli import main
 from sketch_models.training.drawings import read_drawings
 from sketch_models.training.fast_path import head_knots
-
-TINY = ("--hidden-size", "8", "--sequence-length", "40", "--batch-size", "16", "--learning-rate", "0.02")
-
-
-def circle(rng: np.random.Generator) -> list[list[list[int]]]:
-    angle = np.linspace(0, 2 * np.pi, 14) + rng.uniform(0, 6)
-    return [
-        np.rint(127 + 120 * np.stack([np.cos(angle), np.sin(angle)]) + rng.normal(0, 3, (2, 14))).astype(int).tolist()
-    ]
-
-
-def cross(rng: np.random.Generator) -> list[list[list[int]]]:
-    ends = np.array([[[0, 255], [0, 255]], [[0, 255], [255, 0]]])
-    return np.rint(np.clip(ends + rng.normal(0, 10, ends.shape), 0, 255)).astype(int).tolist()  # type: ignore[no-any-return]
-
-
-def write(folder: Path, word: str, drawings: list[Any], first_id: int = 0, **extra: Any) -> None:
-    folder.mkdir(exist_ok=True)
-    lines = [
-        json.dumps({"word": word, "key_id": str(first_id + number), "drawing": drawing, **extra})
-        for number, drawing in enumerate(drawings)
-    ]
-    with gzip.open(folder / f"{word}.ndjson.gz", "wt") as file:
-        file.write("\n".join(lines) + "\n")
+from tests.models.drawn_classes import circle, cross, train, two_classes, write
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    rng = np.random.default_rng(0)
-    write(tmp_path / "data", "circle", [circle(rng) for _ in range(60)])
-    write(tmp_path / "data", "cross", [cross(rng) for _ in range(60)], first_id=1000)
-    return tmp_path / "data"
-
-
-def train(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [*map(str, arguments), *TINY])
+    return two_classes(tmp_path / "data")
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
@@ -82,12 +48,12 @@ def test_learns_two_classes_and_writes_all_files(data: Path, tmp_path: Path) -> 
     history = [json.loads(line) for line in Path(f"{output}.jsonl").read_text().splitlines()]
     assert [entry["epoch"] for entry in history] == list(range(1, 9))
     assert history[-1]["loss"] < history[0]["loss"]
-    # The figures of the log are those of the file: the weights as float16 restores them, over all steps.
+    # The figures of the log are the file's, but for the padding that is skipped and the rounding to float16.
     held = read_drawings(data, ("circle", "cross"))[0].split(0.1)[1]
-    best = max(history, key=lambda entry: float(entry["val_top1"]))
+    best = max(history, key=lambda entry: (entry["val_top1"], -entry["val_loss"]))
     measured = measure_accuracy(checkpoint.model, held)
     assert (measured.top1, measured.top5) == (best["val_top1"], best["val_top5"])
-    assert measured.loss == pytest.approx(best["val_loss"], rel=1e-5)
+    assert measured.loss == pytest.approx(best["val_loss"], rel=0.02)
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
@@ -102,7 +68,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(
 
     with monkeypatch.context() as patch:
         patch.setattr(
-            "sketch_models.training.cli.plot_learning_curve", stop
+            "sketch_models.training.run.plot_learning_curve", stop
         )  # called when the epoch's files are written
         assert train(data, "-o", parts, "--epochs", 4, "--plot", tmp_path / "curve.png").exit_code != 0
     assert len(Path(f"{parts}.jsonl").read_text().splitlines()) == 1

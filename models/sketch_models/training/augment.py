@@ -27,6 +27,8 @@ class Augmentation:
         drop_strokes: probability that a stroke is left out.
         reverse_strokes: probability that a stroke runs from its end to its start.
         reorder: probability that a drawing's neighbouring strokes change places.
+        unfinished: probability that a drawing ends after a random share of its points, a quarter at least: what a
+            network sees that guesses while somebody draws.
     """
 
     rotation: float = 0.0
@@ -38,6 +40,7 @@ class Augmentation:
     drop_strokes: float = 0.0
     reverse_strokes: float = 0.0
     reorder: float = 0.0
+    unfinished: float = 0.0
 
 
 def stroke_batch(xy: Array, pen: Array, lengths: Array) -> Array:
@@ -65,6 +68,8 @@ def vary(
     xy: Array, pen: Array, lengths: Array, how: Augmentation, rng: np.random.Generator
 ) -> tuple[Array, Array, Array]:
     """Return varied copies of padded drawings; arguments and results as in `stroke_batch`."""
+    cut = rng.random(len(lengths)) < how.unfinished
+    lengths = np.where(cut, np.maximum(np.ceil(lengths * rng.uniform(0.25, 1, len(lengths))), 2), lengths).astype(int)
     xy, pen, lengths = _vary_strokes(xy, pen, lengths, how, rng)
     return _vary_points(xy, lengths, how, rng), pen, lengths
 

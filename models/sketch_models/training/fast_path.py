@@ -11,6 +11,7 @@ Four facts of the network are used:
 * The recurrence runs in bfloat16 (`lstm_scan`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,7 +99,7 @@ class FastSketchRNN(nn.Module):
     input_scale: Tensor
     tails: Tensor
 
-    def __init__(self, core: SketchRNN, n_classes: int, settle: int = 16, dtype: torch.dtype = torch.bfloat16) -> None:
+    def __init__(self, core: SketchRNN, n_classes: int, settle: int = 8, dtype: torch.dtype = torch.bfloat16) -> None:
         super().__init__()
         if core.config.n_layers != 1:
             raise ValueError(f"expected a SketchRNN with n_layers 1, found {core.config.n_layers}")
@@ -209,6 +210,35 @@ class FastSketchRNN(nn.Module):
         if kept_units is not None:
             features = features * kept_units[:, None]
         return FastOutput(self.head(features.reshape(batch, -1)), unsettled)
+
+    @torch.no_grad()
+    def start_from(self, model: SketchRNN, labels: Sequence[str], classes: Sequence[str]) -> int:
+        """Take a trained network's weights, and of its head what it knows of classes of the same name.
+
+        The smooth head that is closest to the network's own is taken, by least squares over time: the same one, if
+        this module trained it.
+
+        Args:
+            model: of the core's sizes, but any number of classes.
+            labels: the network's classes, in its order; none if they have no names.
+            classes: this module's classes.
+
+        Returns:
+            how many of the classes the network knows.
+        """
+        state = model.state_dict()
+        state["conv1d_1.weight"] = state["conv1d_1.weight"] / self.input_scale[:, None]
+        weight, bias = state.pop("fc_mu1.weight"), state.pop("fc_mu1.bias")
+        self.core.load_state_dict(state, strict=False)  # all but the head, which the core does not use
+        functions = torch.linalg.pinv(self.basis.double()).t().float()  # (functions, time_steps)
+        row_of = {name: row for row, name in enumerate(labels)}
+        known = [(row, row_of[name]) for row, name in enumerate(classes) if name in row_of]
+        for row, source in known:
+            self.head.weight[row] = (functions @ weight[source].view(self.basis.shape[1], -1)).flatten()
+            self.head.bias[row] = bias[source]
+        for _ in range(_TAIL):
+            self.follow()
+        return len(known)
 
     @torch.no_grad()
     def to_sketch_rnn(self, n_classes: int) -> SketchRNN:

@@ -51,7 +51,8 @@ class Recipe:
         label_smoothing: of both losses.
         weight_decay: of all but the head.
         head_weight_decay: of the head.
-        settle_penalty: weight of `FastOutput.unsettled`.
+        settle_penalty: weight of `FastOutput.unsettled` in the second half of a phase; it rises from 0 in the first, so
+            that a fresh network learns to see before it learns to forget.
         balance: 0 reads every drawing once an epoch, 1 every class equally often.
         averaging: weights that are evaluated and saved are a running mean with this decay.
         workers: threads, each with a part of every batch.
@@ -60,10 +61,10 @@ class Recipe:
     phases: tuple[Phase, ...]
     batch_size: int = 256
     seed: int = 0
-    label_smoothing: float = 0.1
+    label_smoothing: float = 0.05
     weight_decay: float = 0.01
     head_weight_decay: float = 0.05
-    settle_penalty: float = 20.0
+    settle_penalty: float = 200.0
     balance: float = 0.0
     averaging: float = 0.999
     workers: int = 2

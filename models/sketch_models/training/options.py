@@ -1,0 +1,96 @@
+"""What `sketch-train` was asked for, as a recipe and as the checkpoint records it."""
+
+from pathlib import Path
+from typing import TypedDict
+
+from sketch_models.training.augment import Augmentation
+from sketch_models.training.files import TrainingData
+from sketch_models.training.recipe import Phase, Recipe
+
+
+class Options(TypedDict):
+    """The command's arguments and options, by their names in `sketch_models.training.cli`."""
+
+    data: tuple[Path, ...]
+    output: Path
+    dense: tuple[Path, ...]
+    val: Path | None
+    val_share: float
+    classes: Path | None
+    pretrain: Path | None
+    pretrain_epochs: int
+    from_checkpoint: Path | None
+    epochs: int
+    further_share: float
+    learning_rate: float
+    fine_learning_rate: float
+    dropout: float
+    augment: float
+    balance: float
+    batch_size: int
+    hidden_size: int
+    sequence_length: int
+    patience: int
+    seed: int
+    workers: int
+    plot: Path | None
+    provenance: str
+    resume: bool
+
+
+def recipe_of(options: Options, n_drawings: int) -> Recipe:
+    """Return the recipe for this many training drawings."""
+    strength = options["augment"]
+    varied = Augmentation(
+        rotation=8 * strength,
+        shear=0.1 * strength,
+        warp=0.03 * strength,
+        jitter=0.006 * strength,
+        mirror=min(0.5 * strength, 0.5),
+        drop_points=min(0.12 * strength, 0.5),
+        drop_strokes=0.04 * strength,
+        reverse_strokes=0.08 * strength,
+        reorder=min(0.1 * strength, 1.0),
+        unfinished=0.1 if strength else 0.0,
+    )
+    first, fine = options["learning_rate"], options["fine_learning_rate"]
+    phases = [Phase("train", options["epochs"], first, first / 200, 0.0, options["dropout"], 1.0, 0.0, varied)]
+    if options["pretrain"]:
+        share, dropout = options["further_share"], options["dropout"]
+        phases = [Phase("fine", options["epochs"], fine, fine / 200, share, dropout, 0.3, 1.0, varied)]
+        if options["pretrain_epochs"]:
+            # Little dropout: five times the drawings, read a few times each.
+            before = Phase("pretrain", options["pretrain_epochs"], first, first / 20, 1.0, 0.25, 1.0, 0.3, varied)
+            phases = [before, *phases]
+    return Recipe(
+        tuple(phases),
+        # A few hundred drawings would be a step or two per epoch.
+        batch_size=min(options["batch_size"], max(n_drawings // _STEPS_PER_EPOCH, _SMALLEST_BATCH)),
+        seed=options["seed"],
+        balance=options["balance"],
+        workers=options["workers"],
+    )
+
+
+_STEPS_PER_EPOCH = 10
+_SMALLEST_BATCH = 32
+
+
+def metadata_of(options: Options, data: TrainingData) -> dict[str, str]:
+    """Return what the checkpoint says of its making: provenance, the command, the drawings and the seed."""
+    folders = [*options["data"], *options["dense"], *([options["pretrain"]] if options["pretrain"] else [])]
+    unsaid = ("data", "dense", "output", "plot", "resume", "provenance", "from_checkpoint")
+    arguments = [folder.name for folder in options["data"]] + [f"--dense {folder.name}" for folder in options["dense"]]
+    if options["from_checkpoint"]:
+        arguments.append(f"--from {options['from_checkpoint'].name}")
+    arguments += [
+        f"--{name.replace('_', '-')} {value.name if isinstance(value, Path) else value}"
+        for name, value in options.items()
+        if name not in unsaid and value is not None
+    ]
+    return {
+        "provenance": options["provenance"] or ", ".join(folder.name for folder in folders),
+        "training": f"sketch-train {' '.join(arguments)}",
+        "drawings": f"{len(data.train)} to train on, {len(data.val)} for val",
+        "seed": str(options["seed"]),
+    }

@@ -1,0 +1,138 @@
+"""A training run from its start to its files: what `sketch-train` does once it has its drawings."""
+
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from sketch_infer.checks.evaluation import evaluate
+from sketch_infer.errors import InputError
+from sketch_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from sketch_models.sketch_rnn import SketchRNN, SketchRNNConfig
+from sketch_models.training.fast_path import FastSketchRNN, head_knots
+from sketch_models.training.files import TrainingData, fingerprint, read_state, save_state, write_log
+from sketch_models.training.learning_curve import plot_learning_curve
+from sketch_models.training.options import Options, metadata_of, recipe_of
+from sketch_models.training.recipe import initialise
+from sketch_models.training.summary import finish
+from sketch_models.training.trainer import Trainer
+
+_MEASURED = 10  # seconds after which the speed tells how long a run will take
+
+
+def load_start(path: Path) -> Checkpoint:
+    """Load a checkpoint that a run can start from.
+
+    Raises:
+        ModelFileError: if it cannot be loaded.
+        InputError: if its network is not of the kind that is trained.
+    """
+    checkpoint = load_checkpoint(path)
+    config = checkpoint.model.config
+    if config.n_layers != 1 or config.input_size != 3:
+        found = f"n_layers {config.n_layers}, input_size {config.input_size}"
+        raise InputError(f"{path}: expected a SketchRNN with n_layers 1 and input_size 3 to start from, found {found}")
+    return checkpoint
+
+
+def train(options: Options, data: TrainingData, start: Checkpoint | None, log: Path, state_file: Path) -> None:
+    """Train, and write after every epoch the log, the state, the learning curve and, if it is the best, the checkpoint.
+
+    Raises:
+        InputError: if there is no state to resume, or it is another run's.
+        OutputError: if a file cannot be written.
+    """
+    recipe = recipe_of(options, len(data.train))
+    if start:
+        sizes = replace(start.model.config, output_size=len(data.targets))
+    else:
+        length = options["sequence_length"]
+        sizes = SketchRNNConfig(3, options["hidden_size"], len(data.targets), sequence_length=length)
+    settings = {"recipe": asdict(recipe), "sizes": sizes.to_dict(), "drawings": fingerprint(data)}
+    torch.manual_seed(recipe.seed)
+    core = SketchRNN.from_config(replace(sizes, output_size=1))  # the head that is trained is the smooth one
+    initialise(core)
+    net = FastSketchRNN(core, len(data.train.classes))
+    if start and (path := options["from_checkpoint"]):
+        settings["from"] = hashlib.sha256(path.read_bytes()).hexdigest()
+        known = net.start_from(start.model, start.labels or (), data.train.classes)
+        click.echo(f"{path}: knows {known} of the {len(data.train.classes)} classes", err=True)
+    trainer = Trainer(net, data.train, len(data.targets), recipe)
+    if options["resume"]:
+        trainer.load_state(read_state(state_file, settings))
+    _run(trainer, options, data, log, lambda: save_state(state_file, {**trainer.state(), "settings": settings}))
+    click.echo(f"{options['output']}: judging it on {len(data.val)} drawings ...", err=True)
+    click.echo(finish(options["output"], data, recipe.workers))
+
+
+def _run(trainer: Trainer, options: Options, data: TrainingData, log: Path, keep_state: Callable[[], None]) -> None:
+    output, history = options["output"], trainer.progress.history
+    plot = options["plot"] or (output.with_suffix(".png") if find_spec("matplotlib") else None)
+    metadata = metadata_of(options, data)
+    knots = head_knots(trainer.net.core.config.time_steps)
+    scores = [_score(entry) for entry in history]
+    best = max(scores, default=(-1.0, 0.0))
+    stale = len(scores) - 1 - scores.index(best) if scores else 0
+    show = _Progress()
+    for result in trainer.run(show):
+        accuracy = evaluate(trainer.classify(data.val), data.val.labels, data.targets)
+        result |= {"val_loss": accuracy.loss, "val_top1": accuracy.top1, "val_top5": accuracy.top5}
+        if _score(result) > best:
+            best, stale = _score(result), 0
+            epoch = {"epoch": f"{result['phase']} {result['epoch']}"}
+            save_checkpoint(output, trainer.averaged(), data.targets, metadata | epoch, torch.float16, knots)
+        else:
+            stale += 1
+        write_log(log, history)
+        keep_state()
+        judged = f"val {accuracy.top1:.2%} (best {best[0]:.2%})"
+        show.finish(f"{result['phase']} {result['epoch']}: {_figures(result)}, {judged}")
+        if plot:
+            plot_learning_curve(history, plot)
+        if options["patience"] and stale >= options["patience"]:
+            click.echo(f"stopped: no gain on val for {stale} epochs", err=True)
+            break
+    if plot:
+        click.echo(f"{plot}: the learning curve", err=True)
+
+
+class _Progress:
+    """Says once how long the run will take, and shows a bar where somebody watches."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._started = time.monotonic()
+        self._said = False
+
+    def __call__(self, figures: Mapping[str, float]) -> None:
+        if not self._said and (time.monotonic() - self._started > _MEASURED or figures["part"] == 1):
+            self._said = True
+            click.echo(f"{figures['rate']:.0f} drawings/s: the run will take about {_clock(figures['eta'])}", err=True)
+        if self._live:
+            bar = "#" * round(20 * figures["part"])
+            click.echo(f"\r[{bar:20}] {_figures(figures)}, {_clock(figures['eta'])} left ", nl=False, err=True)
+
+    def finish(self, line: str) -> None:
+        """Put an epoch's line in the place of the bar."""
+        click.echo(f"{chr(13) if self._live else ''}{line}", err=True)
+
+
+def _score(result: Mapping[str, Any]) -> tuple[float, float]:
+    """Return what the best epoch has most of: accuracy on val, then, as few drawings tie, a low loss."""
+    return float(result["val_top1"]), -float(result["val_loss"])
+
+
+def _figures(figures: Mapping[str, Any]) -> str:
+    return f"loss {figures['loss']:.3f}, accuracy {figures['accuracy']:.2%}, {figures['rate']:.0f} drawings/s"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

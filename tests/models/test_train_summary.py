@@ -1,0 +1,167 @@
+"""The end of a training run, starting from a checkpoint, and the splits of the 345 classes."""
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from sketch_infer.checks.evaluation import evaluate
+from sketch_infer.strokes.preprocess import drawing_to_sketch, to_batch
+from sketch_models import SketchRNN, load_checkpoint, run_eager, save_checkpoint
+from sketch_models.training.augment import Augmentation, vary
+from sketch_models.training.cli import main
+from sketch_models.training.drawings import read_drawings
+from sketch_models.training.fast_path import FastSketchRNN
+from sketch_models.training.files import read_training_data
+from sketch_models.training.summary import finish, fit_temperature, warn_of_imbalance
+from tests.models.drawn_classes import TINY, cross, train, two_classes, write
+from tests.support import ROOT
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return two_classes(tmp_path / "data")
+
+
+def drawings_of(file: Path) -> list[dict[str, object]]:
+    with gzip.open(file, "rt") as stream:
+        return [json.loads(line) for line in stream]
+
+
+def test_temperature_is_the_one_that_drew_the_labels() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 3, (40_000, 5))
+    labels = (logits / 2.5 + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    assert fit_temperature(logits, labels) == pytest.approx(2.5, rel=0.03)
+
+
+def test_finish_folds_the_temperature_into_the_head(data: Path, tmp_path: Path) -> None:
+    path = tmp_path / "two.safetensors"
+    torch.manual_seed(0)
+    network = SketchRNN(3, 8, 2, sequence_length=40).eval()
+    with torch.no_grad():  # the same weights at all steps: a head that is linear between knots
+        network.fc_mu1.weight.copy_((20 * network.fc_mu1.weight[:, :16]).half().float().tile(30))
+    save_checkpoint(path, network, ("circle", "cross"))
+    drawings = read_training_data([data], val=data)
+    text = finish(path, drawings, workers=1)
+    assert "expected calibration error" in text
+    calibrated = load_checkpoint(path)
+    temperature = float(calibrated.metadata["temperature"])
+    assert temperature != pytest.approx(1, abs=0.05)
+    batch, _ = to_batch([drawing_to_sketch(drawings.val.strokes(row)) for row in range(len(drawings.val))], 40)
+    before, after = run_eager(network, batch)["logits"], run_eager(calibrated.model, batch)["logits"]
+    np.testing.assert_allclose(after, before / temperature, rtol=1e-2, atol=2e-3 * np.abs(after).max())
+    labels = drawings.val.labels
+    losses = [
+        evaluate(run_eager(model, batch)["log_probs"], labels, ("a", "b")).loss for model in (network, calibrated.model)
+    ]
+    assert losses[1] < losses[0]
+    # A second time it only judges.
+    content = path.read_bytes()
+    assert "by class:" in finish(path, drawings, workers=1)
+    assert path.read_bytes() == content
+
+
+def test_few_mistakes_fit_no_temperature(data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "two.safetensors"
+    result = train(data, "-o", output, "--epochs", 8)
+    assert "probabilities not calibrated" in result.output
+    assert "temperature" not in load_checkpoint(output).metadata
+    assert "circle  " in result.output  # accuracy by class
+    assert "the run will take about 0:" in result.output
+
+
+def test_imbalance_is_warned_of_unless_balanced(data: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    write(tmp_path / "data", "cross", [cross(rng) for _ in range(9)])
+    write(tmp_path / "val", "cross", [cross(rng) for _ in range(9)])
+    drawings = read_training_data([data], val=tmp_path / "val")
+    warning = warn_of_imbalance(drawings, balance=0)
+    assert warning
+    assert "cross has 9 drawings, circle 60" in warning
+    assert warn_of_imbalance(drawings, balance=1) is None
+
+
+def test_starting_from_a_checkpoint_keeps_what_it_knows_by_class(data: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    assert train(data, "-o", first, "--epochs", 4).exit_code == 0
+    start = load_checkpoint(first)
+    core = SketchRNN(3, 8, 1, sequence_length=40)
+    net = FastSketchRNN(core, 3)
+    assert net.start_from(start.model, ("circle", "cross"), ("cross", "moon", "circle")) == 2
+    batch = np.random.default_rng(0).normal(0, 0.1, (4, 40, 3)).astype(np.float32)
+    logits = run_eager(net.to_sketch_rnn(3), batch)["logits"]
+    np.testing.assert_allclose(logits[:, [2, 0]], run_eager(start.model, batch)["logits"], atol=1e-4)
+
+    sizes = TINY[4:]  # all but the sizes that the checkpoint has
+    write(tmp_path / "data", "moon", [[[[0, 9, 0], [0, y, y]]] for y in range(20, 60)], first_id=9000)
+    arguments = [str(data), "--from", str(first), "-o", str(second), "--epochs", "1", *sizes]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    assert "knows 2 of the 3 classes" in result.output
+    assert load_checkpoint(second).labels == ("circle", "cross", "moon")
+    refused = CliRunner().invoke(main, [*arguments, "--hidden-size", "8"])
+    assert refused.exit_code == 2
+    assert "expected --from without --hidden-size" in refused.output
+
+
+def test_unfinished_drawings_are_the_first_points(data: Path) -> None:
+    drawings, _ = read_drawings(data, ("circle", "cross"))
+    rows = np.arange(60)  # circles of 14 points
+    whole_xy, _, _ = drawings.padded(rows)
+    xy, pen, lengths = vary(*drawings.padded(rows), Augmentation(unfinished=1), np.random.default_rng(0))
+    assert 4 <= lengths.min() < lengths.max() <= 14
+    for row, length in enumerate(lengths):
+        assert pen[row, length - 1]
+        # The same shape, but for the scale.
+        steps, whole = (np.diff(points[row, :length], axis=0) for points in (xy, whole_xy))
+        scale = np.linalg.norm(whole) / np.linalg.norm(steps)
+        np.testing.assert_allclose(steps * scale, whole, atol=1e-3)
+
+
+def test_splits_of_further_classes_hold_out_by_key_id(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for folder, word, count in (
+        ("train", "circle", 30),
+        ("val", "circle", 5),
+        ("test", "circle", 6),
+        ("extra", "cross", 90),
+    ):
+        write(
+            tmp_path / folder,
+            word,
+            [[[rng.integers(0, 255, 4).tolist()] * 2] for _ in range(count)],
+            len(folder) * 1000,
+        )
+    extra = tmp_path / "extra" / "cross.ndjson.gz"
+    records = drawings_of(extra)
+    lines = [json.dumps(record) for record in records]
+    nameless = [json.dumps({**record, "key_id": None}) for record in records[:20]]
+    extra.write_bytes(gzip.compress("\n".join(nameless + lines[20:]).encode()))
+    more = tmp_path / "more"
+    more.mkdir()
+    new = json.dumps({"word": "cross", "key_id": None, "drawing": [[[1, 2, 3], [4, 5, 6]]]})
+    (more / "cross.ndjson.gz").write_bytes(gzip.compress("\n".join([*nameless, *lines[20:], new]).encode()))
+    script = ROOT / "models" / "prepare_quickdraw.py"
+    said = []
+    for name in ("one", "two"):
+        run = subprocess.run(
+            [sys.executable, script, tmp_path, tmp_path / name], capture_output=True, text=True, check=True
+        )
+        said.append(run.stdout)
+    assert said[0] == said[1]
+    assert "2 classes; 71 drawings in train, 30 in val, 31 in test" in said[0]  # 30 + 90 - 50 + the new one
+    split = {part: drawings_of(tmp_path / "one" / part / "cross.ndjson.gz") for part in ("train", "val", "test")}
+    held = {record["key_id"] for part in ("val", "test") for record in split[part]}
+    assert None not in held
+    assert len(held) == 50
+    assert held.isdisjoint(record["key_id"] for record in split["train"])
+    for part in ("train", "val", "test"):
+        one, two = (tmp_path / name / part / "cross.ndjson.gz" for name in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes()
