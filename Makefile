@@ -6,7 +6,10 @@ FUZZ_INSTALLED := $(VENV)/.fuzz-installed
 BENCH_INSTALLED := $(VENV)/.bench-installed
 MODEL := runtime/sketch_infer/default.onnx
 INT8_MODEL := runtime/sketch_infer/default_int8.onnx
-MODELS := $(MODEL) $(INT8_MODEL)
+# A model of 345 classes comes along where the repository has its weights.
+CHECKPOINT_345 := $(wildcard models/quickdraw-345.safetensors)
+MODELS_345 := $(if $(CHECKPOINT_345),runtime/sketch_infer/quickdraw-345.onnx runtime/sketch_infer/quickdraw-345_int8.onnx)
+MODELS := $(MODEL) $(INT8_MODEL) $(MODELS_345)
 # The trained weights where the repository has them; without them the pipeline still runs, on random weights.
 CHECKPOINT := $(wildcard models/sketch_rnn.safetensors)
 STROKES ?= runtime/samples/drawings.ndjson
@@ -27,9 +30,11 @@ help: ## List the targets
 
 setup: $(INSTALLED) ## Install both packages and the development tools into .venv
 
-export: setup ## Export the model to ONNX in fp32 and int8, prove both, and make them the defaults of sketch-infer
+export: setup ## Export the models to ONNX in fp32 and int8, prove them, and install them in sketch-infer
 	$(EXPORT) --output $(MODEL)
 	$(EXPORT) --output $(INT8_MODEL) --int8
+	$(if $(CHECKPOINT_345),$(BIN)/sketch-export onnx --checkpoint $(CHECKPOINT_345) --output $(word 1,$(MODELS_345)))
+	$(if $(CHECKPOINT_345),$(BIN)/sketch-export onnx --checkpoint $(CHECKPOINT_345) --output $(word 2,$(MODELS_345)) --int8)
 
 infer: $(MODELS) ## Classify STROKES=FILE, by default the sample drawings
 	$(BIN)/sketch-infer $(STROKES)
@@ -131,3 +136,9 @@ $(MODEL): $(INSTALLED) $(CHECKPOINT) $(SOURCES)
 
 $(INT8_MODEL): $(INSTALLED) $(CHECKPOINT) $(SOURCES)
 	$(EXPORT) --output $@ --int8
+
+runtime/sketch_infer/quickdraw-345.onnx: $(INSTALLED) $(CHECKPOINT_345) $(SOURCES)
+	$(BIN)/sketch-export onnx --checkpoint $(CHECKPOINT_345) --output $@
+
+runtime/sketch_infer/quickdraw-345_int8.onnx: $(INSTALLED) $(CHECKPOINT_345) $(SOURCES)
+	$(BIN)/sketch-export onnx --checkpoint $(CHECKPOINT_345) --output $@ --int8

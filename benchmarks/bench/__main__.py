@@ -10,7 +10,7 @@ import click
 
 from sketch_infer.atomic import write_atomically
 from sketch_infer.errors import InputError
-from sketch_infer.inference.classifier import default_model
+from sketch_infer.inference.installed import default_model
 from sketch_infer.inference.session import Session
 from sketch_infer.strokes.preprocess import FloatArray
 

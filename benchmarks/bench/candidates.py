@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sketch_infer.inference.classifier import default_model
+from sketch_infer.inference.installed import default_model
 
 from .machine import thread_counts, usable_cores
 from .workloads import Workload

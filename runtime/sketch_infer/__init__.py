@@ -15,7 +15,8 @@ from sketch_infer.errors import (
     SketchError,
     SkippedError,
 )
-from sketch_infer.inference.classifier import Classifier, TruncationWarning, default_model
+from sketch_infer.inference.classifier import Classifier, TruncationWarning
+from sketch_infer.inference.installed import InstalledModel, default_model, installed_model, installed_models
 from sketch_infer.inference.predictions import Predictions
 from sketch_infer.inference.stream import classify_sketches
 from sketch_infer.model.contract import ModelMetadata
@@ -33,6 +34,7 @@ __all__ = [
     "Evaluation",
     "InputError",
     "InputFormat",
+    "InstalledModel",
     "ModelFileError",
     "ModelMetadata",
     "OutputError",
@@ -55,6 +57,8 @@ __all__ = [
     "drawing_to_sketch",
     "evaluate",
     "expand_folders",
+    "installed_model",
+    "installed_models",
     "read_sketches",
     "simplify_drawing",
     "to_batch",

@@ -288,6 +288,7 @@ FAULTS: dict[str, Callable[[Place], Outcome]] = {
     "a table without drawings": lambda p: p.run(_table(p, "words.parquet", "word")),
     "a `.parquet` input without pyarrow": lambda p: _without_pyarrow(p, _write(p, "table.parquet", b""), "out.csv"),
     "one of several files is not there, `--on-error skip`": lambda place: place.run("none.npy", "good.ndjson", *SKIP),
+    "a label that the model does not have, `--labels`": lambda p: p.run("strokes.npy", "--labels", "cat,doge"),
     "a word that is no class, `--evaluate`": lambda p: p.run(
         _write(p, "words.ndjson", LINE.replace("cat", "zebra").encode()), "--evaluate"
     ),

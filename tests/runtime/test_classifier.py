@@ -6,6 +6,7 @@ import pytest
 
 from sketch_infer import Classifier, InputError, ModelFileError, Predictions, TruncationWarning, default_model
 from sketch_infer.inference import classifier as classifier_module
+from sketch_infer.inference import installed as installed_module
 from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.inference.session import Session
 from tests import tiny
@@ -109,7 +110,7 @@ def test_the_default_model_needs_no_flag(default_onnx: Path) -> None:
 
 
 def test_no_default_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classifier_module, "_DEFAULT_MODELS", {"fp32": "none.onnx"})
+    monkeypatch.setattr(installed_module, "_FILES", {("quickdraw-40", "fp32"): "none.onnx"})
     with pytest.raises(ModelFileError, match="run `make export` or name a model file"):
         Classifier()
 

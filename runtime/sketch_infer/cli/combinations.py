@@ -6,6 +6,7 @@ import click
 from click.core import ParameterSource
 
 from sketch_infer.cli.options import Options
+from sketch_infer.inference.installed import MODEL_NAMES
 from sketch_infer.readers.files import STDIN
 from sketch_infer.writers.choose import FILE_FORMATS, format_of
 
@@ -14,7 +15,7 @@ _EVALUATE_ALONE = "the evaluation is printed as a table or as json"
 _RAY_FORMAT = "Ray writes a folder of parquet shards"
 
 CONFLICTS: Mapping[tuple[str, str], str] = {
-    ("--model", "--precision"): "--precision chooses between the models of `make export`",
+    ("--model FILE", "--precision"): "--precision chooses between the files of an installed model",
     ("--quiet", "--verbose"): "one asks for less and the other for more",
     ("--output -", "--output"): "- names no file; leave --output out to write to standard output",
     **{
@@ -25,6 +26,7 @@ CONFLICTS: Mapping[tuple[str, str], str] = {
         ("--self-check", other): _SELF_CHECK
         for other in (
             "STROKES",
+            "--labels",
             "--input-format",
             "--on-error",
             "--output",
@@ -41,6 +43,7 @@ CONFLICTS: Mapping[tuple[str, str], str] = {
     ("--evaluate without --output", "--format csv"): _EVALUATE_ALONE,
     ("--evaluate without --output", "--format jsonl"): _EVALUATE_ALONE,
     ("--evaluate without --output", "--top-k"): "predictions are written only with --output",
+    ("--labels", "--compare-eager"): "the comparison is of all classes",
     ("--resume", "STROKES -"): "standard input cannot be read a second time",
     ("--resume", "--evaluate"): "the evaluation needs the predictions of the whole input",
     ("--resume", "--compare-eager"): "the comparison needs the predictions of the whole input",
@@ -73,6 +76,7 @@ def _writes(suffix: str) -> Callable[[Options], bool]:
 
 
 _CONDITIONS: Mapping[str, Callable[[Options], bool]] = {
+    "--model FILE": lambda options: options.model is not None and str(options.model) not in MODEL_NAMES,
     "STROKES": lambda options: bool(options.strokes),
     "STROKES -": lambda options: STDIN in options.strokes,
     "--output -": lambda options: str(options.output) == "-",

@@ -51,7 +51,7 @@ class Job:
         read = (read_sketches(source, input_format, reading) for source in sources)
         self._sketches: Iterator[Sketch] = chain.from_iterable(read)
         if tally:
-            self._classes = {name: column for column, name in enumerate(classifier.metadata.labels)}
+            self._classes = {name: column for column, name in enumerate(classifier.classes)}
             self._sketches = self._labelled(self._sketches)
         self._n_cut = self._n_sketches = 0
 
@@ -78,8 +78,7 @@ class Job:
         if format_ is None:
             self._classify(None)
             return
-        labels = self._classifier.metadata.labels
-        with open_writer(format_, output, top_k, labels, tuple(self._sources)) as writer:
+        with open_writer(format_, output, top_k, self._classifier.classes, tuple(self._sources)) as writer:
             self._classify(writer, with_bar=output is not None or format_ != "table")
             writer.finish()
 

@@ -13,13 +13,16 @@ from sketch_infer.cli.console import Command, note, provider_option, refuse_over
 from sketch_infer.cli.job import Job
 from sketch_infer.cli.options import Options
 from sketch_infer.cli.progress import CommandReading
-from sketch_infer.errors import ParityError
+from sketch_infer.errors import ModelFileError, ParityError
 from sketch_infer.inference.batching import DEFAULT_BATCH_SIZE
-from sketch_infer.inference.classifier import Classifier, default_model
+from sketch_infer.inference.classifier import Classifier
+from sketch_infer.inference.installed import find_model, installed_models
 from sketch_infer.inference.providers import CPU
 from sketch_infer.model.contract import PRECISIONS
+from sketch_infer.model.labels import parse_labels
 from sketch_infer.readers.files import expand_folders
 from sketch_infer.readers.sketch import INPUT_FORMATS, ON_ERROR
+from sketch_infer.tables import format_table
 from sketch_infer.writers.choose import TEXT_FORMATS, choose_format
 from sketch_infer.writers.partial_lines import PartialLines, can_be_read_again, run_identity
 
@@ -35,11 +38,12 @@ Examples:
   sketch-infer big.npy --batch-size 32 --threads 2 --output out.parquet --quiet
   sketch-infer test/ --evaluate --output gallery.html --verbose
   sketch-infer strokes.npy --model mine.onnx --provider cuda
+  sketch-infer drawings/ --model quickdraw-345 --labels cat,dog,tree
   sketch-infer --engine ray drawings/ --output answers/ --actors 4 --in-order --logits
   sketch-infer --engine ray /shared/drawings --output /shared/answers --overwrite --ray-address auto
   sketch-infer strokes.npy --model mine.onnx --compare-eager mine.pt
   sketch-infer --self-check --report check.html
-  sketch-infer --version; sketch-infer --help
+  sketch-infer --models; sketch-infer --version; sketch-infer --help
 """
 
 
@@ -53,13 +57,42 @@ def _print_version(context: click.Context, _option: click.Parameter, wanted: boo
     context.exit()
 
 
+def _print_models(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    rows = [
+        [
+            found.name,
+            found.precision,
+            str(len(found.metadata.labels)),
+            f"{found.path.stat().st_size / 1e6:.1f} MB",
+            str(found.path),
+        ]
+        for found in installed_models()
+    ]
+    if not rows:
+        raise ModelFileError("this installation has no models; run `make export`")
+    click.echo(format_table(["model", "precision", "classes", "size", "file"], rows))
+    context.exit()
+
+
 @click.command(cls=Command, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("strokes", nargs=-1)
-@click.option("--model", type=click.Path(path_type=Path), help="Model file; by default the one `make export` wrote.")
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    help="Model file, or the name of an installed model: quickdraw-40, the default, or quickdraw-345; see --models.",
+)
 @click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
-    help="Which of the two models of `make export`: fp32, the default, is exact; int8 is smaller and faster.",
+    help="Which file of an installed model: fp32, the default, is exact; int8 is smaller and faster.",
+)
+@click.option(
+    "--labels",
+    metavar="WORDS",
+    help="Choose among some of the model's classes: cat,dog,tree or a text file, one a line. Their probabilities sum "
+    "to 1.",
 )
 @provider_option
 @click.option("--top-k", type=click.IntRange(min=1), default=5, show_default=True, help="Classes to name per sketch.")
@@ -147,6 +180,14 @@ def _print_version(context: click.Context, _option: click.Parameter, wanted: boo
 @click.option("-q", "--quiet", is_flag=True, help="No notes and no progress bar: results, warnings and errors alone.")
 @click.option("-v", "--verbose", is_flag=True, help="Also say which model and how many sketches, and how fast.")
 @click.option(
+    "--models",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_models,
+    help="Print the models of this installation.",
+)
+@click.option(
     "--version",
     is_flag=True,
     is_eager=True,
@@ -166,7 +207,7 @@ def main(**values: Any) -> None:
     """
     options = Options(**values)
     check_combination(click.get_current_context(), options)
-    model = options.model or default_model(options.precision or "fp32")
+    model = find_model(options.model, options.precision or "fp32")
     if options.self_check:
         _run_self_check(options, model)
     elif options.engine == "ray" and options.output:
@@ -187,12 +228,14 @@ def _classify(options: Options, model: Path) -> None:
         raise click.UsageError("--resume needs files: a pipe cannot be read a second time")
     refuse_overwriting(output, [*sources, model, options.compare_eager])
     comparison = _eager_comparison(options.compare_eager) if options.compare_eager else None
-    classifier = Classifier(model, options.provider, options.batch_size, options.threads)
+    labels = parse_labels(options.labels)
+    classifier = Classifier(model, options.provider, options.batch_size, options.threads, labels)
     _tell_about_model(classifier, model, options)
-    tally = Tally(classifier.metadata.labels) if options.evaluate else None
+    tally = Tally(classifier.classes) if options.evaluate else None
     job = Job(sources, options.input_format, reading, classifier, comparison, tally)
     if output and format_ == "jsonl" and not (comparison or tally):
-        identity = run_identity(sources, classifier.content_sha256, options.input_format, options.top_k)
+        model_and_labels = (classifier.content_sha256, classifier.classes)
+        identity = run_identity(sources, *model_and_labels, options.input_format, options.top_k)
         job.run_resumably(PartialLines(output, identity, options.resume), options.top_k)
     else:
         job.run(format_, output, options.top_k)

@@ -16,6 +16,7 @@ class Options:
     strokes: tuple[str, ...]
 
     model: Path | None
+    labels: str | None
     precision: Precision | None
     provider: ProviderChoice
     batch_size: int

@@ -19,6 +19,7 @@ from sketch_infer.cli.console import note
 from sketch_infer.cli.options import Options
 from sketch_infer.errors import EngineError, SketchError, SkippedError
 from sketch_infer.inference.cores import usable_cores
+from sketch_infer.model.labels import parse_labels
 from sketch_infer.ray.shards import refuse_taken
 
 
@@ -39,6 +40,7 @@ def run(options: Options, model: Path, output: Path) -> None:
             model,
             actors=options.actors,
             num_gpus=1 if options.provider == "cuda" else 0,
+            labels=parse_labels(options.labels),
             top_k=options.top_k,
             logits=options.logits,
             batch_size=options.batch_size,

@@ -13,39 +13,21 @@ import numpy.typing as npt
 from sketch_infer.errors import ClassifierStateError, InputError, ModelFileError
 from sketch_infer.inference.batching import DEFAULT_BATCH_SIZE, run_all
 from sketch_infer.inference.cores import usable_cores
+from sketch_infer.inference.installed import MODEL_NAMES, find_model
 from sketch_infer.inference.predictions import Predictions
 from sketch_infer.inference.providers import CPU, ProviderChoice
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import ModelMetadata, Precision
+from sketch_infer.model.contract import ModelMetadata
+from sketch_infer.model.labels import choose_labels
 from sketch_infer.strokes.pen_lines import PenLines
 from sketch_infer.strokes.preprocess import FloatArray, as_sketches, drawings_to_sketches
 from sketch_infer.strokes.simplify import simplify
-
-_DEFAULT_MODELS = {"fp32": "default.onnx", "int8": "default_int8.onnx"}
-"""Files inside this package; `make export` writes them and the wheel carries them."""
 
 _DRAWINGS_AT_ONCE = 512
 
 
 class TruncationWarning(UserWarning):
     """Sketches had more points than the network reads; their tails were ignored."""
-
-
-def default_model(precision: Precision = "fp32") -> Path:
-    """Return the path of the model that comes with this installation.
-
-    Args:
-        precision: "fp32", or "int8" for the smaller and faster one.
-
-    Raises:
-        ModelFileError: if it has none.
-    """
-    path = Path(__file__).parents[1] / _DEFAULT_MODELS[precision]
-    if not path.is_file():
-        raise ModelFileError(
-            f"this installation has no default {precision} model; run `make export` or name a model file"
-        )
-    return path
 
 
 class Classifier:
@@ -56,17 +38,24 @@ class Classifier:
     end of a `with` block, gives the memory back.
 
     Args:
-        model: path of an `.onnx` file that sketch-export wrote; the installation's own when None.
+        model: path of an `.onnx` file that sketch-export wrote, or the name of an installed model,
+            "quickdraw-40" (the default) or "quickdraw-345".
         provider: "cuda", "cpu", or "auto" for CUDA where it starts and else the CPU.
         batch_size: sketches per call into ONNX Runtime.
         threads: batches that run at a time, each on one thread; None for as many as there are cores to use, and for one
             on CUDA. With two or more, an fp32 model asked about one sketch at a time shares it between two threads,
             from the second time on: that takes the memory of the model again.
+        labels: some of the model's classes, in any order: predictions choose among these alone, and their probabilities
+            sum to 1; all classes when None.
+
+    Attributes:
+        classes: what predictions choose among, in the order of their columns.
 
     Raises:
         ModelFileError: if the file is missing, damaged or breaks the contract.
         ProviderError: if CUDA was asked for and did not start.
         DependencyError: if onnxruntime is not installed.
+        InputError: if a label is none of the model's classes, is repeated, or there is only one.
         ValueError: for another provider, or a batch_size or threads below 1.
     """
 
@@ -76,22 +65,26 @@ class Classifier:
         provider: ProviderChoice = "auto",
         batch_size: int = DEFAULT_BATCH_SIZE,
         threads: int | None = None,
+        labels: Sequence[str] | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"expected batch_size >= 1, found {batch_size}")
         if threads is not None and threads < 1:
             raise ValueError(f"expected threads >= 1, found {threads}")
-        self._model = default_model() if model is None else model
+        self._model = find_model(model)
         self._session: Session | None = Session(self._model, provider)
         self._metadata, self._provider = self._session.metadata, self._session.provider
+        self._columns = None if labels is None else choose_labels(labels, self._metadata.labels)
+        self.classes = self._metadata.labels if labels is None else tuple(labels)
         self._cuda_missing = self._session.cuda_missing
         self._shared: Session | None = None
         self._single_calls = 0
         self._opening = threading.Lock()
         self._process = os.getpid()
-        # An own path is kept whole, so that it is found from another folder; None is each installation's own model.
-        path = None if model is None else Path(model).absolute()
-        self._arguments = {"model": path, "provider": provider, "batch_size": batch_size, "threads": threads}
+        # An own path is kept whole, so that it is found from another folder; a name is each installation's own model.
+        kept = model if model is None or str(model) in MODEL_NAMES else Path(model).absolute()
+        options = {"provider": provider, "batch_size": batch_size, "threads": threads, "labels": labels}
+        self._arguments = {"model": kept, **options}
         self._batch_size = batch_size
         self._workers = threads or (usable_cores() if self.provider == CPU else 1)
 
@@ -172,7 +165,8 @@ class Classifier:
         if n_cut:
             message = f"cut {n_cut} of {len(sketches)} sketches to {self.metadata.sequence_length} points"
             warnings.warn(message, TruncationWarning, stacklevel=2)
-        return Predictions(outputs["log_probs"], outputs["logits"], self.metadata.labels)
+        predictions = Predictions(outputs["log_probs"], outputs["logits"], self.metadata.labels)
+        return predictions if self._columns is None else predictions.among(self._columns)
 
     def predict_drawing(self, drawing: Sequence[Any]) -> Predictions:
         """Classify what a pen drew, as it was sampled.

@@ -1,5 +1,6 @@
 """What the network says of sketches."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,17 @@ class Predictions:
 
     def __len__(self) -> int:
         return len(self.log_probs)
+
+    def among(self, columns: Sequence[int]) -> "Predictions":
+        """Return the same predictions among some of the classes: their probabilities sum to 1.
+
+        Args:
+            columns: positions in `classes`, at least one.
+        """
+        logits = np.ascontiguousarray(self.logits[:, columns])
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        return Predictions(log_probs, logits, tuple(self.classes[column] for column in columns))
 
     @property
     def probabilities(self) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from sketch_infer.errors import InputError, reading_errors
@@ -29,6 +30,26 @@ def check_labels(labels: Sequence[str], n_classes: int) -> tuple[str, ...]:
     return tuple(labels)
 
 
+def choose_labels(chosen: Sequence[str], labels: Sequence[str]) -> list[int]:
+    """Return the positions of some labels among those of a model.
+
+    Raises:
+        InputError: if one is not among them or is repeated, or there are fewer than two.
+    """
+    if isinstance(chosen, str):
+        raise InputError(f"expected a list of labels, found the text {chosen!r:.60}")
+    position = {label: column for column, label in enumerate(labels)}
+    for label in chosen:
+        if label not in position:
+            similar = get_close_matches(str(label), labels, n=3)
+            hint = f"; did you mean {' or '.join(map(repr, similar))}?" if similar else ""
+            raise InputError(f"expected labels among the model's {len(labels)} classes, found {label!r:.60}{hint}")
+    check_labels(list(chosen), len(chosen))
+    if len(chosen) < 2:
+        raise InputError(f"expected at least 2 labels to choose among, found {', '.join(chosen) or 'none'}")
+    return [position[label] for label in chosen]
+
+
 def read_labels(path: str | Path) -> list[str]:
     """Read a text file of labels in UTF-8, one a line; blank lines are left out.
 
@@ -41,3 +62,14 @@ def read_labels(path: str | Path) -> list[str]:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: expected a UTF-8 text file, one label a line") from error
     return [line.strip() for line in lines if line.strip()]
+
+
+def parse_labels(text: str | None) -> list[str] | None:
+    """Return the labels that a text names: those of a file, one a line, or words with commas between them.
+
+    Raises:
+        InputError: if the file cannot be read as text.
+    """
+    if text is None:
+        return None
+    return read_labels(text) if Path(text).is_file() else [word.strip() for word in text.split(",")]

@@ -1,12 +1,14 @@
 """A Ray Dataset of sketches into one of answers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import ray
 
 from sketch_infer.errors import EngineError
 from sketch_infer.inference.batching import DEFAULT_BATCH_SIZE
-from sketch_infer.inference.classifier import Classifier, default_model
+from sketch_infer.inference.classifier import Classifier
+from sketch_infer.inference.installed import find_model
 from sketch_infer.ray.predictor import SketchPredictor
 from sketch_infer.ray.source import cluster_cores
 from sketch_infer.readers.sketch import InputFormat, OnError, check_on_error
@@ -28,6 +30,7 @@ def predict_dataset(
     *,
     actors: "int | tuple[int, int] | None" = None,
     num_gpus: float = 0,
+    labels: Sequence[str] | None = None,
     top_k: int = 5,
     logits: bool = False,
     batch_size: int = DEFAULT_BATCH_SIZE,
@@ -38,10 +41,12 @@ def predict_dataset(
 
     Args:
         dataset: of `read_dataset`, or any with a column `strokes` or `drawing` (see `SketchPredictor`).
-        model: a model file of this machine, whose bytes go to the actors; the installation's own when None.
+        model: a model file of this machine, or the name of an installed model, the default one when None; its bytes go
+            to the actors.
         actors: how many processes classify, each on one core, or the least and the most, for Ray to choose; by default
             one a GPU or core, but of more than sixteen cores every seventeenth is left to read and write.
         num_gpus: of an actor; the model runs on CUDA then, and fails where it does not start.
+        labels: some of the model's classes to choose among; all when None.
         top_k: classes to name a sketch.
         logits: whether to add a column of them.
         batch_size: sketches per call into ONNX Runtime.
@@ -57,12 +62,13 @@ def predict_dataset(
         EngineError: if the cluster is too small for the actors.
     """
     check_on_error(on_error)
-    path = default_model() if model is None else Path(model)
-    Classifier(path, "cpu", threads=1).close()  # one error here, and not one an actor
+    path = find_model(model)
+    Classifier(path, "cpu", threads=1, labels=labels).close()  # one error here, and not one an actor
     return dataset.map_batches(
         SketchPredictor,
         fn_constructor_args=[ray.put(path.read_bytes())],
         fn_constructor_kwargs={
+            "labels": labels,
             "top_k": top_k,
             "logits": logits,
             "provider": "cuda" if num_gpus else "cpu",

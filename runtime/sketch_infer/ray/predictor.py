@@ -1,6 +1,7 @@
 """The class that Ray's actors are made of."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ class SketchPredictor:
     Args:
         model: path of a model file that every machine has there, the installation's own when None, or a reference to
             the bytes of one, ``ray.put(Path("mine.onnx").read_bytes())``.
+        labels: some of the model's classes to choose among; all when None.
         top_k: classes to name a sketch.
         logits: whether to add them.
         provider: "cpu", or "cuda" for actors that Ray gives a GPU (`num_gpus`).
@@ -46,6 +48,7 @@ class SketchPredictor:
         self,
         model: "str | Path | ray.ObjectRef | None" = None,
         *,
+        labels: Sequence[str] | None = None,
         top_k: int = 5,
         logits: bool = False,
         provider: ProviderChoice = "cpu",
@@ -58,9 +61,9 @@ class SketchPredictor:
             with tempfile.TemporaryDirectory(prefix="sketch-infer-") as folder:
                 path = Path(folder) / "model.onnx"
                 path.write_bytes(ray.get(model))
-                self._classifier = Classifier(path, provider, batch_size, threads=1)
+                self._classifier = Classifier(path, provider, batch_size, 1, labels)
         else:
-            self._classifier = Classifier(model, provider, batch_size, threads=1)
+            self._classifier = Classifier(model, provider, batch_size, 1, labels)
         self._top_k, self._logits = top_k, logits
         self._input_format, self._skips = input_format, on_error == "skip"
 
