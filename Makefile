@@ -23,7 +23,7 @@ EXPORT := $(BIN)/sketch-export onnx \
 	$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT),--random-weights)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup export infer train test bench bench-ray bulk fuzz docs compat lint typecheck wheel release web web-serve web-test web-lint web-bench clean
+.PHONY: help setup lock export infer train test bench bench-ray bulk fuzz docs compat lint typecheck wheel release web web-serve web-test web-lint web-bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,12 @@ bench-ray: $(MODELS) ## Measure what Ray costs beside one process on this machin
 compat: $(MODELS) ## Self-check both models under several releases of ONNX Runtime, each in an environment of its own
 	$(BIN)/python -m benchmarks.compat
 
+lock: setup ## Write hashes.txt anew, after a change of constraints.txt or of what the packages depend on
+	$(BIN)/pip install --quiet --constraint constraints.txt uv
+	printf './runtime\n.[dev]\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --constraint constraints.txt \
+		--generate-hashes --no-annotate --no-header --no-emit-package sketch-infer --no-emit-package sketchrnn-edge - \
+		| awk '/^[^ ]/ {keep = !/^(torch|triton|nvidia-|cuda-)/} keep' > hashes.txt
+
 lint: setup ## Check style, format and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -107,9 +113,12 @@ clean: ## Remove .venv, dist, caches, the page and the exported model
 	rm -rf $(VENV) dist $(WEB)/dist $(WEB)/node_modules $(WEB)/screenshots .mypy_cache .pytest_cache .ruff_cache $(MODELS)
 	find runtime models export tests benchmarks fuzz -name __pycache__ -prune -exec rm -rf {} +
 
-$(INSTALLED): pyproject.toml runtime/pyproject.toml constraints.txt
+# pip takes no editable package where it checks hashes, so that is a step of its own. It leaves out torch, which comes as
+# several files of one version (CPU, CUDA, a local build), and the CUDA libraries that only one of them needs.
+$(INSTALLED): pyproject.toml runtime/pyproject.toml constraints.txt hashes.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ./runtime --editable '.[dev]'
+	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement hashes.txt
+	$(BIN)/pip install --quiet --no-build-isolation --constraint constraints.txt --editable ./runtime --editable '.[dev]'
 	@touch $@
 
 $(BENCH_INSTALLED): $(INSTALLED)
