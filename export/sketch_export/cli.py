@@ -10,7 +10,7 @@ from sketch_infer import __version__
 from sketch_infer.checks.evaluation import format_evaluations
 from sketch_infer.checks.report_page import write_report
 from sketch_infer.cli.console import Group, provider_option, refuse_overwriting, report_option
-from sketch_infer.errors import InputError, ParityError
+from sketch_infer.errors import InputError, ModelFileError, ParityError
 from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.model.labels import read_labels
 from sketch_infer.readers.files import read_sketches
@@ -110,6 +110,7 @@ def onnx(
             random_weights=random_weights,
             graph=graph,
             precision="int8" if int8 else "fp32",
+            reject_below=_reject_below(loaded, checkpoint),
         )
     except NotProvenError as error:
         click.echo(str(error.report))
@@ -120,6 +121,14 @@ def onnx(
     if report:
         write_report(proof_report(f"Export of {output}", {output: proof}), report)
     click.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB, opset {opset})")
+
+
+def _reject_below(loaded: Checkpoint, path: Path | None) -> float | None:
+    text = loaded.metadata.get("reject_below")
+    try:
+        return float(text) if text else None
+    except ValueError as error:
+        raise ModelFileError(f"{path}: expected a number as reject_below in its metadata, found {text!r}") from error
 
 
 @main.command()

@@ -56,6 +56,7 @@ def export_onnx(
     random_weights: bool = False,
     graph: GraphChoice = "fast",
     precision: Precision = "fp32",
+    reject_below: float | None = None,
 ) -> ParityReport:
     """Export a network to one ONNX file and prove it; the file appears only when the proof holds.
 
@@ -69,6 +70,7 @@ def export_onnx(
         graph: "fast" for the graph that skips padding, "plain" for PyTorch's own operations one for one.
         precision: "int8" for a smaller and faster file whose answers are near to eager PyTorch's; it takes the fast
             graph and no initial states.
+        reject_below: probability of the likeliest class below which a drawing is probably none of the classes.
 
     Returns:
         the proof: every output compared at every batch size; its notes say what the fast graph could not use.
@@ -100,7 +102,7 @@ def export_onnx(
     notes = make_fast(onnx_model, samples, precision) if graph == "fast" else []
     # The oldest format version that has the opset, so that old runtimes open the file.
     onnx_model.ir_version = onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", opset)])
-    metadata = _describe(model, labels, random_weights, precision)
+    metadata = replace(_describe(model, labels, random_weights, precision), reject_below=reject_below)
     with write_atomically(path) as temporary:
         _write(onnx_model, metadata, temporary)
         report = prove(temporary, model)

@@ -288,10 +288,11 @@ FAULTS: dict[str, Callable[[Place], Outcome]] = {
     "a table without drawings": lambda p: p.run(_table(p, "words.parquet", "word")),
     "a `.parquet` input without pyarrow": lambda p: _without_pyarrow(p, _write(p, "table.parquet", b""), "out.csv"),
     "one of several files is not there, `--on-error skip`": lambda place: place.run("none.npy", "good.ndjson", *SKIP),
-    "a label that the model does not have, `--labels`": lambda p: p.run("strokes.npy", "--labels", "cat,doge"),
     "a word that is no class, `--evaluate`": lambda p: p.run(
         _write(p, "words.ndjson", LINE.replace("cat", "zebra").encode()), "--evaluate"
     ),
+    "a label that the model does not have, `--labels`": lambda p: p.run("strokes.npy", "--labels", "cat,doge"),
+    "a model without a threshold, `--reject`": lambda p: p.run("strokes.npy", "--reject"),
     "no standard input": lambda place: _in_shell(place, "COMMAND - --output out.csv <&-"),
     "a model file that is not there": lambda place: place.run("strokes.npy", "--model", "none.onnx"),
     "a model file that is damaged": lambda p: p.run("strokes.npy", "--model", _write(p, "damaged.onnx", b"\x08\x08no")),

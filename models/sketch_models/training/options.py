@@ -57,7 +57,7 @@ def recipe_of(options: Options, n_drawings: int) -> Recipe:
     phases = [Phase("train", options["epochs"], first, first / 200, 0.0, options["dropout"], 1.0, 0.0, varied)]
     if options["pretrain"]:
         share, dropout = options["further_share"], options["dropout"]
-        phases = [Phase("fine", options["epochs"], fine, fine / 200, share, dropout, 0.3, 1.0, varied)]
+        phases = [Phase("fine", options["epochs"], fine, fine / 200, share, dropout, 0.3, 1.0, varied, outliers=0.5)]
         if options["pretrain_epochs"]:
             # Little dropout: five times the drawings, read a few times each.
             before = Phase("pretrain", options["pretrain_epochs"], first, first / 20, 1.0, 0.25, 1.0, 0.3, varied)

@@ -25,6 +25,9 @@ class Phase:
         among_all: weight of the loss among all classes.
         among_targets: weight of the loss of the targets' drawings among the targets.
         augmentation: how drawings are varied.
+        outliers: weight of the loss of the further classes' drawings among the targets, of which none shall be likely:
+            cross-entropy to the uniform distribution (Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure",
+            2019).
         warm_up: part of the phase with a rising learning rate.
     """
 
@@ -37,6 +40,7 @@ class Phase:
     among_all: float
     among_targets: float
     augmentation: Augmentation
+    outliers: float = 0.0
     warm_up: float = 0.02
 
 

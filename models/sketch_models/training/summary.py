@@ -13,6 +13,9 @@ from sketch_models.training.drawings import Array
 from sketch_models.training.fast_path import head_knots
 from sketch_models.training.files import TrainingData
 
+KEPT = 0.95
+"""Share of the val drawings that `reject_below` keeps: the probability of their likeliest class lies above it."""
+
 FEWEST_MISTAKES = 20
 """Wrong answers on val that a temperature needs: without mistakes, the likeliest temperature is zero."""
 
@@ -46,8 +49,9 @@ def fit_temperature(log_probs: Array, labels: Array) -> float:
 def finish(checkpoint_file: Path, data: TrainingData, workers: int) -> str:
     """Judge a trained checkpoint by the network itself, calibrate it, and say what it is good and bad at.
 
-    The temperature is folded into the head's weights and bias, so that every form of the network has it. A checkpoint
-    that was calibrated before is judged only.
+    The temperature is folded into the head's weights and bias, so that every form of the network has it. The metadata
+    gets the threshold below which a drawing is probably none of the classes. A checkpoint that was finished before is
+    judged only.
 
     Returns:
         the text to print.
@@ -62,7 +66,7 @@ def finish(checkpoint_file: Path, data: TrainingData, workers: int) -> str:
     log_probs = classify(model, strokes, workers)
     labels = data.val.labels
     before = evaluate(log_probs, labels, data.targets)
-    if "temperature" in metadata:
+    if "reject_below" in metadata:
         return _describe(before, data)
     mistakes = round((1 - before.top1) * len(before))
     if mistakes < FEWEST_MISTAKES:
@@ -75,7 +79,9 @@ def finish(checkpoint_file: Path, data: TrainingData, workers: int) -> str:
             model.fc_mu1.bias.div_(temperature)
         metadata["temperature"] = f"{temperature:.4f}"
     scaled = log_probs.astype(np.float64) / temperature
-    after = evaluate(scaled - np.logaddexp.reduce(scaled, axis=1, keepdims=True), labels, data.targets)
+    scaled -= np.logaddexp.reduce(scaled, axis=1, keepdims=True)
+    after = evaluate(scaled, labels, data.targets)
+    metadata["reject_below"] = f"{np.exp(np.quantile(scaled.max(axis=1), 1 - KEPT)):.4f}"
     if temperature != 1:
         note = (
             f"probabilities calibrated on val: temperature {temperature:.3f}, expected calibration error "

@@ -215,6 +215,9 @@ class Trainer:
             among = output.logits[target, : self.n_targets]
             among_loss = cross_entropy(among, labels[target], reduction="sum", label_smoothing=smoothing)
             loss = loss + phase.among_targets * among_loss
+        if phase.outliers and not target.all():
+            even = torch.log_softmax(output.logits[~target, : self.n_targets], dim=1).mean(dim=1)
+            loss = loss - phase.outliers * even.sum()
         unsettled = output.unsettled * len(rows)
         gradients = torch.autograd.grad((loss + penalty * unsettled) / batch, self.parameters)
         hits = (output.logits.detach().argmax(1) == labels).sum()

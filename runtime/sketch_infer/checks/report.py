@@ -131,8 +131,8 @@ def sketch_answers(
         top: classes per sketch.
     """
     probes = metadata.probes
-    eager = Predictions(**probes.outputs, classes=metadata.labels)
-    onnx = Predictions(**outputs, classes=metadata.labels)
+    eager = Predictions(probes.outputs["log_probs"], probes.outputs["logits"], metadata.labels)
+    onnx = Predictions(outputs["log_probs"], outputs["logits"], metadata.labels)
     return tuple(
         SketchAnswer(name, strokes[strokes.any(axis=1).nonzero()[0]], tuple(expected), tuple(found))
         for name, strokes, expected, found in zip(

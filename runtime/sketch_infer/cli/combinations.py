@@ -27,6 +27,7 @@ CONFLICTS: Mapping[tuple[str, str], str] = {
         for other in (
             "STROKES",
             "--labels",
+            "--reject",
             "--input-format",
             "--on-error",
             "--output",
@@ -43,6 +44,8 @@ CONFLICTS: Mapping[tuple[str, str], str] = {
     ("--evaluate without --output", "--format csv"): _EVALUATE_ALONE,
     ("--evaluate without --output", "--format jsonl"): _EVALUATE_ALONE,
     ("--evaluate without --output", "--top-k"): "predictions are written only with --output",
+    ("--reject", "--labels"): "the threshold below which a drawing is none of the classes is for all of them",
+    ("--reject", "--evaluate"): "the evaluation is of all answers",
     ("--labels", "--compare-eager"): "the comparison is of all classes",
     ("--resume", "STROKES -"): "standard input cannot be read a second time",
     ("--resume", "--evaluate"): "the evaluation needs the predictions of the whole input",

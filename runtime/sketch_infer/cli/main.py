@@ -39,6 +39,7 @@ Examples:
   sketch-infer test/ --evaluate --output gallery.html --verbose
   sketch-infer strokes.npy --model mine.onnx --provider cuda
   sketch-infer drawings/ --model quickdraw-345 --labels cat,dog,tree
+  sketch-infer drawings/ --reject --output known.csv
   sketch-infer --engine ray drawings/ --output answers/ --actors 4 --in-order --logits
   sketch-infer --engine ray /shared/drawings --output /shared/answers --overwrite --ray-address auto
   sketch-infer strokes.npy --model mine.onnx --compare-eager mine.pt
@@ -93,6 +94,12 @@ def _print_models(context: click.Context, _option: click.Parameter, wanted: bool
     metavar="WORDS",
     help="Choose among some of the model's classes: cat,dog,tree or a text file, one a line. Their probabilities sum "
     "to 1.",
+)
+@click.option(
+    "--reject",
+    is_flag=True,
+    help="Give no label, but null or 'none of these', to drawings that are probably none of the model's classes: those "
+    "less sure than 95 % of the drawings that it was validated on.",
 )
 @provider_option
 @click.option("--top-k", type=click.IntRange(min=1), default=5, show_default=True, help="Classes to name per sketch.")
@@ -229,13 +236,13 @@ def _classify(options: Options, model: Path) -> None:
     refuse_overwriting(output, [*sources, model, options.compare_eager])
     comparison = _eager_comparison(options.compare_eager) if options.compare_eager else None
     labels = parse_labels(options.labels)
-    classifier = Classifier(model, options.provider, options.batch_size, options.threads, labels)
+    classifier = Classifier(model, options.provider, options.batch_size, options.threads, labels, options.reject)
     _tell_about_model(classifier, model, options)
     tally = Tally(classifier.classes) if options.evaluate else None
     job = Job(sources, options.input_format, reading, classifier, comparison, tally)
     if output and format_ == "jsonl" and not (comparison or tally):
-        model_and_labels = (classifier.content_sha256, classifier.classes)
-        identity = run_identity(sources, *model_and_labels, options.input_format, options.top_k)
+        answers = (classifier.content_sha256, classifier.classes, options.reject)
+        identity = run_identity(sources, *answers, options.input_format, options.top_k)
         job.run_resumably(PartialLines(output, identity, options.resume), options.top_k)
     else:
         job.run(format_, output, options.top_k)

@@ -17,6 +17,7 @@ class Options:
 
     model: Path | None
     labels: str | None
+    reject: bool
     precision: Precision | None
     provider: ProviderChoice
     batch_size: int

@@ -41,6 +41,7 @@ def run(options: Options, model: Path, output: Path) -> None:
             actors=options.actors,
             num_gpus=1 if options.provider == "cuda" else 0,
             labels=parse_labels(options.labels),
+            reject=options.reject,
             top_k=options.top_k,
             logits=options.logits,
             batch_size=options.batch_size,

@@ -47,6 +47,7 @@ class Classifier:
             from the second time on: that takes the memory of the model again.
         labels: some of the model's classes, in any order: predictions choose among these alone, and their probabilities
             sum to 1; all classes when None.
+        reject: whether predictions say in `rejected` which sketches are probably none of the model's classes.
 
     Attributes:
         classes: what predictions choose among, in the order of their columns.
@@ -55,7 +56,8 @@ class Classifier:
         ModelFileError: if the file is missing, damaged or breaks the contract.
         ProviderError: if CUDA was asked for and did not start.
         DependencyError: if onnxruntime is not installed.
-        InputError: if a label is none of the model's classes, is repeated, or there is only one.
+        InputError: if a label is none of the model's classes, is repeated, or there is only one; if sketches shall be
+            rejected, and the model has no threshold for it or not all of its classes are chosen among.
         ValueError: for another provider, or a batch_size or threads below 1.
     """
 
@@ -66,6 +68,7 @@ class Classifier:
         batch_size: int = DEFAULT_BATCH_SIZE,
         threads: int | None = None,
         labels: Sequence[str] | None = None,
+        reject: bool = False,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"expected batch_size >= 1, found {batch_size}")
@@ -76,6 +79,7 @@ class Classifier:
         self._metadata, self._provider = self._session.metadata, self._session.provider
         self._columns = None if labels is None else choose_labels(labels, self._metadata.labels)
         self.classes = self._metadata.labels if labels is None else tuple(labels)
+        self._reject_below = _threshold(self._metadata, labels) if reject else None
         self._cuda_missing = self._session.cuda_missing
         self._shared: Session | None = None
         self._single_calls = 0
@@ -83,7 +87,13 @@ class Classifier:
         self._process = os.getpid()
         # An own path is kept whole, so that it is found from another folder; a name is each installation's own model.
         kept = model if model is None or str(model) in MODEL_NAMES else Path(model).absolute()
-        options = {"provider": provider, "batch_size": batch_size, "threads": threads, "labels": labels}
+        options = {
+            "provider": provider,
+            "batch_size": batch_size,
+            "threads": threads,
+            "labels": labels,
+            "reject": reject,
+        }
         self._arguments = {"model": kept, **options}
         self._batch_size = batch_size
         self._workers = threads or (usable_cores() if self.provider == CPU else 1)
@@ -166,7 +176,9 @@ class Classifier:
             message = f"cut {n_cut} of {len(sketches)} sketches to {self.metadata.sequence_length} points"
             warnings.warn(message, TruncationWarning, stacklevel=2)
         predictions = Predictions(outputs["log_probs"], outputs["logits"], self.metadata.labels)
-        return predictions if self._columns is None else predictions.among(self._columns)
+        if self._columns is not None:
+            predictions = predictions.among(self._columns)
+        return predictions if self._reject_below is None else predictions.rejecting(self._reject_below)
 
     def predict_drawing(self, drawing: Sequence[Any]) -> Predictions:
         """Classify what a pen drew, as it was sampled.
@@ -228,3 +240,11 @@ class Classifier:
         except ModelFileError:  # the file is gone: what is open still works
             return opened
         return shared if shared.content_sha256 == opened.content_sha256 else opened  # or was replaced
+
+
+def _threshold(metadata: ModelMetadata, labels: Sequence[str] | None) -> float:
+    if metadata.reject_below is None:
+        raise InputError("this model has no threshold below which a drawing is none of its classes; do not reject")
+    if labels is not None:
+        raise InputError("expected all of the model's classes where drawings are rejected: its threshold is for these")
+    return metadata.reject_below

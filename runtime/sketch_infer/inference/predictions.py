@@ -1,7 +1,7 @@
 """What the network says of sketches."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,13 @@ class Predictions:
         log_probs: float32 (N, classes), natural logarithms of the probabilities.
         logits: float32 (N, classes).
         classes: class names in the order of the columns.
+        rejected: bool (N,), which sketches are probably none of the classes; None if the classifier does not reject.
     """
 
     log_probs: FloatArray
     logits: FloatArray
     classes: tuple[str, ...]
+    rejected: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.log_probs)
@@ -37,6 +39,10 @@ class Predictions:
         log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
         return Predictions(log_probs, logits, tuple(self.classes[column] for column in columns))
 
+    def rejecting(self, below: float) -> "Predictions":
+        """Return the same predictions, those rejected whose likeliest class has a probability below a threshold."""
+        return replace(self, rejected=self.probabilities.max(axis=1) < below)
+
     @property
     def probabilities(self) -> FloatArray:
         """float32 (N, classes); each row sums to 1."""
@@ -44,7 +50,7 @@ class Predictions:
 
     @property
     def labels(self) -> list[str]:
-        """The likeliest class of each sketch."""
+        """The likeliest class of each sketch, rejected or not."""
         return [self.classes[column] for column in self.log_probs.argmax(axis=1)]
 
     def top_k(self, k: int = 5) -> list[list[tuple[str, float]]]:

@@ -81,6 +81,8 @@ class ModelMetadata:
         tolerance: the parity bounds that the file was proven to meet, by name.
         tool_versions: versions of what made the file, by package.
         probes: sketches with eager PyTorch's outputs.
+        reject_below: probability of the likeliest class below which a drawing is probably none of the classes; 95 % of
+            the drawings that the network was validated on lie above. None if it is not known.
     """
 
     labels: tuple[str, ...]
@@ -93,6 +95,7 @@ class ModelMetadata:
     tolerance: Mapping[str, float]
     tool_versions: Mapping[str, str]
     probes: Probes
+    reject_below: float | None = None
 
     def to_props(self) -> dict[str, str]:
         """Return the metadata as text by key, every key under one prefix."""
@@ -108,6 +111,7 @@ class ModelMetadata:
             "tolerance": json.dumps(self.tolerance),
             "tool_versions": json.dumps(self.tool_versions),
             "probes": self.probes.to_json(),
+            "reject_below": json.dumps(self.reject_below),
         }
         return {_PREFIX + key: value for key, value in values.items()}
 
@@ -144,6 +148,7 @@ class ModelMetadata:
                 tolerance=json.loads(values["tolerance"]),
                 tool_versions=json.loads(values["tool_versions"]),
                 probes=Probes.from_json(values["probes"]),
+                reject_below=_check_probability(json.loads(values.get("reject_below", "null"))),
             )
         except KeyError as error:
             raise ModelFileError(f"its metadata lacks {error}; export it again") from error
@@ -155,6 +160,12 @@ def _check_precision(text: str) -> Precision:
     if text not in PRECISIONS:
         raise ValueError(f"precision {text!r}")
     return cast(Precision, text)
+
+
+def _check_probability(value: Any) -> float | None:
+    if value is not None and not (isinstance(value, float) and 0 <= value <= 1):
+        raise ValueError(f"reject_below {value!r}")
+    return value
 
 
 def check_signature(

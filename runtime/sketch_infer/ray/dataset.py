@@ -31,6 +31,7 @@ def predict_dataset(
     actors: "int | tuple[int, int] | None" = None,
     num_gpus: float = 0,
     labels: Sequence[str] | None = None,
+    reject: bool = False,
     top_k: int = 5,
     logits: bool = False,
     batch_size: int = DEFAULT_BATCH_SIZE,
@@ -47,6 +48,7 @@ def predict_dataset(
             one a GPU or core, but of more than sixteen cores every seventeenth is left to read and write.
         num_gpus: of an actor; the model runs on CUDA then, and fails where it does not start.
         labels: some of the model's classes to choose among; all when None.
+        reject: whether sketches that are probably none of the classes get no label.
         top_k: classes to name a sketch.
         logits: whether to add a column of them.
         batch_size: sketches per call into ONNX Runtime.
@@ -63,12 +65,13 @@ def predict_dataset(
     """
     check_on_error(on_error)
     path = find_model(model)
-    Classifier(path, "cpu", threads=1, labels=labels).close()  # one error here, and not one an actor
+    Classifier(path, "cpu", threads=1, labels=labels, reject=reject).close()  # one error here, and not one an actor
     return dataset.map_batches(
         SketchPredictor,
         fn_constructor_args=[ray.put(path.read_bytes())],
         fn_constructor_kwargs={
             "labels": labels,
+            "reject": reject,
             "top_k": top_k,
             "logits": logits,
             "provider": "cuda" if num_gpus else "cpu",

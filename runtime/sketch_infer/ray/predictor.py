@@ -31,6 +31,7 @@ class SketchPredictor:
         model: path of a model file that every machine has there, the installation's own when None, or a reference to
             the bytes of one, ``ray.put(Path("mine.onnx").read_bytes())``.
         labels: some of the model's classes to choose among; all when None.
+        reject: whether sketches that are probably none of the classes get no label.
         top_k: classes to name a sketch.
         logits: whether to add them.
         provider: "cpu", or "cuda" for actors that Ray gives a GPU (`num_gpus`).
@@ -49,6 +50,7 @@ class SketchPredictor:
         model: "str | Path | ray.ObjectRef | None" = None,
         *,
         labels: Sequence[str] | None = None,
+        reject: bool = False,
         top_k: int = 5,
         logits: bool = False,
         provider: ProviderChoice = "cpu",
@@ -61,9 +63,9 @@ class SketchPredictor:
             with tempfile.TemporaryDirectory(prefix="sketch-infer-") as folder:
                 path = Path(folder) / "model.onnx"
                 path.write_bytes(ray.get(model))
-                self._classifier = Classifier(path, provider, batch_size, 1, labels)
+                self._classifier = Classifier(path, provider, batch_size, 1, labels, reject)
         else:
-            self._classifier = Classifier(model, provider, batch_size, 1, labels)
+            self._classifier = Classifier(model, provider, batch_size, 1, labels, reject)
         self._top_k, self._logits = top_k, logits
         self._input_format, self._skips = input_format, on_error == "skip"
 

@@ -27,6 +27,8 @@ _ROW_GROUP = 16384
 class NpzWriter:
     """Arrays log_probs and logits, float32 (N, classes); labels, the likeliest class, (N,); classes, (classes,).
 
+    The label of a rejected sketch is empty.
+
     The rows wait in temporary files beside `path`, because an array's length stands before it.
     """
 
@@ -50,7 +52,10 @@ class NpzWriter:
         """Keep the rows."""
         for name in OUTPUTS:
             self._waiting[name].write(getattr(predictions, name).tobytes())
-        self._waiting["labels"].write(predictions.log_probs.argmax(axis=1).astype(np.int32).tobytes())
+        answers = predictions.log_probs.argmax(axis=1)
+        if predictions.rejected is not None:
+            answers = np.where(predictions.rejected, len(self._classes), answers)
+        self._waiting["labels"].write(answers.astype(np.int32).tobytes())
         self._n += len(sketches)
 
     def finish(self) -> None:
@@ -62,8 +67,9 @@ class NpzWriter:
                     shutil.copyfileobj(self._waiting[name], member)
             with self._member(archive, "labels", self._classes.dtype, (self._n,)) as member:
                 self._waiting["labels"].seek(0)
+                named = np.append(self._classes, "").astype(self._classes.dtype)
                 while columns := self._waiting["labels"].read(4 * _COPIED_ROWS):
-                    member.write(self._classes[np.frombuffer(columns, np.int32)].tobytes())
+                    member.write(named[np.frombuffer(columns, np.int32)].tobytes())
             with self._member(archive, "classes", self._classes.dtype, self._classes.shape) as member:
                 member.write(self._classes.tobytes())
 

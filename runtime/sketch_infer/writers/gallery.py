@@ -12,6 +12,7 @@ from sketch_infer.html.sketch_svg import sketch_svg
 from sketch_infer.inference.predictions import Predictions
 from sketch_infer.readers.files import STDIN
 from sketch_infer.readers.sketch import Sketch
+from sketch_infer.writers.text import NONE_OF_THESE
 
 LOW_MARGIN = 0.2
 """Margins below it, between the likeliest class and the next one, count as low."""
@@ -46,14 +47,16 @@ class GalleryWriter:
             raise OutputError(
                 f"expected at most {MAX_SKETCHES:,} sketches for an .html page, found more; write a .jsonl file"
             )
-        for sketch, candidates in zip(sketches, predictions.top_k(max(_BARS, 2)), strict=True):
+        rejected = [False] * len(sketches) if predictions.rejected is None else predictions.rejected.tolist()
+        for sketch, candidates, refused in zip(sketches, predictions.top_k(max(_BARS, 2)), rejected, strict=True):
+            answer = NONE_OF_THESE if refused else candidates[0][0]
             label = sketch.label or None  # an empty word says as little as none
             # As many digits as the card shows, so that the counts here and the filters of the page agree.
             margin = round(candidates[0][1] - (candidates[1][1] if len(candidates) > 1 else 0.0), 3)
-            self._counts[label, candidates[0][0]] += 1
+            self._counts[label, answer] += 1
             self._in_top5 += label in [name for name, _ in candidates]
             self._low += margin < LOW_MARGIN
-            self._stream.write(_card(sketch, label, candidates[: self._bars], margin, label in self._classes))
+            self._stream.write(_card(sketch, label, answer, candidates[: self._bars], margin, label in self._classes))
 
     def finish(self) -> None:
         """Write what rests on all sketches, and the script."""
@@ -91,8 +94,9 @@ class GalleryWriter:
         return sorted(dict.fromkeys(names), key=lambda name: position.get(name, len(position)))
 
 
-def _card(sketch: Sketch, label: str | None, top: Sequence[tuple[str, float]], margin: float, known: bool) -> str:
-    answer, probability = top[0]
+def _card(
+    sketch: Sketch, label: str | None, answer: str, top: Sequence[tuple[str, float]], margin: float, known: bool
+) -> str:
     data, mark = "", ""
     if label is not None:
         data = f'data-label="{escape(label)}" '
@@ -109,7 +113,7 @@ def _card(sketch: Sketch, label: str | None, top: Sequence[tuple[str, float]], m
     return (
         f'<article {data}data-answer="{escape(answer)}" data-margin="{margin:.3f}">\n'
         f"{sketch_svg(sketch.strokes, aspect=sketch.aspect)}\n"
-        f"<div><h3>{escape(answer)} <span>{probability:.1%}</span></h3>\n{mark}<ol>{bars}</ol></div>\n"
+        f"<div><h3>{escape(answer)} <span>{top[0][1]:.1%}</span></h3>\n{mark}<ol>{bars}</ol></div>\n"
         f"<footer><span{title}>{escape(name)} #{sketch.index}</span> <span>margin {margin:.3f}</span></footer>\n"
         "</article>\n"
     )

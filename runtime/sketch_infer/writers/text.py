@@ -20,12 +20,16 @@ class Candidate(TypedDict):
     probability: float
 
 
+NONE_OF_THESE = "none of these"
+"""What a reader sees in the place of a rejected sketch's label."""
+
+
 class Record(TypedDict):
-    """One prediction as JSON has it; label and probability repeat the first of `top`."""
+    """One prediction as JSON has it; label and probability repeat the first of `top`; rejected, it has no label."""
 
     source: str
     index: int
-    label: str
+    label: str | None
     probability: float
     top: list[Candidate]
 
@@ -43,9 +47,11 @@ class Writer(Protocol):
 def to_records(sketches: Sequence[Sketch], predictions: Predictions, top_k: int) -> list[Record]:
     """Return one record a sketch; probabilities carry 6 significant digits, as many as float32 holds for sure."""
     records = []
-    for sketch, candidates in zip(sketches, predictions.top_k(top_k), strict=True):
+    rejected = [False] * len(sketches) if predictions.rejected is None else predictions.rejected.tolist()
+    for sketch, candidates, refused in zip(sketches, predictions.top_k(top_k), rejected, strict=True):
         top = [Candidate(label=label, probability=float(f"{value:.6g}")) for label, value in candidates]
-        records.append(Record(source=sketch.source, index=sketch.index, **top[0], top=top))
+        label, probability = None if refused else top[0]["label"], top[0]["probability"]
+        records.append(Record(source=sketch.source, index=sketch.index, label=label, probability=probability, top=top))
     return records
 
 
@@ -94,8 +100,8 @@ class CsvWriter:
     def write(self, sketches: Sequence[Sketch], predictions: Predictions) -> None:
         """Write the rows."""
         for record in to_records(sketches, predictions, self._top_k):
-            candidates = [value for candidate in record["top"] for value in candidate.values()]
-            self._csv.writerow([record["source"], record["index"], *candidates])
+            further = [value for candidate in record["top"][1:] for value in candidate.values()]
+            self._csv.writerow([record["source"], record["index"], record["label"], record["probability"], *further])
 
     def finish(self) -> None:
         """Nothing is left to write."""
@@ -108,7 +114,7 @@ class TableWriter:
         self._stream, self._top_k = stream, top_k
         # Known before the first prediction, so that rows can be printed as they come.
         self._source_width = max(map(len, [*sources, "source"]))
-        self._label_width = max(map(len, [*classes, "label"]))
+        self._label_width = max(map(len, [*classes, NONE_OF_THESE]))
         self._line("source", "index", "label", "probability", "further" if top_k > 1 else "")
 
     def _line(self, source: str, index: str, label: str, probability: str, further: str) -> None:
@@ -120,7 +126,7 @@ class TableWriter:
         for record in to_records(sketches, predictions, self._top_k):
             further = ", ".join(f"{other['label']} {other['probability']:.1%}" for other in record["top"][1:])
             index, probability = str(record["index"]), f"{record['probability']:.1%}"
-            self._line(record["source"], index, record["label"], probability, further)
+            self._line(record["source"], index, record["label"] or NONE_OF_THESE, probability, further)
 
     def finish(self) -> None:
         """Nothing is left to write."""
