@@ -18,9 +18,10 @@ from sketch_infer.strokes.preprocess import FloatArray, to_batch
 from sketch_models import Checkpoint, SketchRNN, load_checkpoint
 
 from .behaviour import behaviour_tables, compare_behaviour
-from .evaluate import compare_accuracy, plot_confusions
+from .evaluate import compare_accuracy, further_figures
 from .exporter import GRAPH_CHOICES, GraphChoice, NotProvenError, export_onnx
 from .layers import compare_layers, layers_check, layers_table
+from .pictures import plot_confusions, plot_reliability
 from .proof import prove
 from .proof_report import proof_report
 from .shapes import format_shapes, layer_shapes
@@ -203,21 +204,49 @@ def shapes(batch: int, checkpoint: Path | None) -> None:
 @click.option(
     "--confusion", type=click.Path(path_type=Path), help="Picture of the confusion matrix (.png, .svg, .pdf)."
 )
+@click.option(
+    "--reliability",
+    type=click.Path(path_type=Path),
+    help="Picture of the reliability diagram: how often a network is right by how sure it is (.png, .svg, .pdf).",
+)
+@click.option(
+    "--restrict", is_flag=True, help="Choose among the classes of DATA alone, not among all of the network's."
+)
+@click.option(
+    "--others",
+    type=click.Path(path_type=Path),
+    help="Folder of drawings; how well those of classes that the networks do not have are told from DATA's.",
+)
+@click.option("--unfinished", is_flag=True, help="Also judge after 25, 50 and 75 % of each drawing's points.")
 @provider_option
-def evaluate(networks: tuple[Path, ...], data: Path, confusion: Path | None, provider: ProviderChoice) -> None:
+def evaluate(
+    networks: tuple[Path, ...],
+    data: Path,
+    confusion: Path | None,
+    reliability: Path | None,
+    restrict: bool,
+    others: Path | None,
+    unfinished: bool,
+    provider: ProviderChoice,
+) -> None:
     """Print accuracy on labelled drawings.
 
     DATA is a folder of Quick, Draw! files, CLASS.ndjson or CLASS.ndjson.gz; NETWORKS, shown side by side, are
     checkpoints (run in eager PyTorch) and .onnx model files of the same classes.
     """
-    comparison = compare_accuracy(networks, data, provider)
+    parts = (0.25, 0.5, 0.75) if unfinished else ()
+    comparison = compare_accuracy(networks, data, provider, restrict, others, parts)
     click.echo(format_evaluations({str(path): one for path, one in comparison.evaluations.items()}))
+    if further := further_figures(comparison):
+        click.echo(further)
     if bad := comparison.bad:
         click.echo(f"warning: left out {len(bad)} that cannot be used: {'; '.join(bad[:3])}", err=True)
     if comparison.n_cut:
         click.echo(f"warning: cut {comparison.n_cut} drawings to the network's length", err=True)
     if confusion:
-        plot_confusions(comparison, confusion)
+        plot_confusions(comparison.evaluations, confusion)
+    if reliability:
+        plot_reliability(comparison.evaluations, reliability)
 
 
 def _example_network() -> SketchRNN:

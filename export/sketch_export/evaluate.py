@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from sketch_export.hard_cases import Rejection, first_part, rejection
 from sketch_infer.checks.evaluation import Evaluation, evaluate
 from sketch_infer.errors import InputError, ModelFileError
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.readers.files import expand_folders, read_sketches
 from sketch_infer.readers.sketch import Reading, Sketch
-from sketch_infer.strokes.preprocess import to_batch
+from sketch_infer.strokes.preprocess import FloatArray, to_batch
+from sketch_infer.tables import format_table
 from sketch_models import Checkpoint, load_checkpoint, run_eager
-from sketch_models.training.figures import new_figure, save_figure
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,29 @@ class Comparison:
 
     Attributes:
         evaluations: by the network's file.
+        unfinished: the same after a part of each drawing's points, by that part.
+        rejections: by the network's file; empty unless there are drawings of other classes.
+        n_others: how many these are.
         bad: a message for each drawing that cannot be used, which names file and line.
         n_cut: drawings with more points than the networks read.
     """
 
     evaluations: Mapping[Path, Evaluation]
+    unfinished: Mapping[float, Mapping[Path, Evaluation]]
+    rejections: Mapping[Path, Rejection]
+    n_others: int
     bad: Sequence[str]
     n_cut: int
 
 
-def compare_accuracy(networks: Sequence[Path], folder: Path, provider: ProviderChoice = "auto") -> Comparison:
+def compare_accuracy(
+    networks: Sequence[Path],
+    folder: Path,
+    provider: ProviderChoice = "auto",
+    restrict: bool = False,
+    others: Path | None = None,
+    unfinished: Sequence[float] = (),
+) -> Comparison:
     """Evaluate networks on a folder of Quick, Draw! drawings (`CLASS.ndjson` or `.ndjson.gz`).
 
     Args:
@@ -41,10 +55,13 @@ def compare_accuracy(networks: Sequence[Path], folder: Path, provider: ProviderC
         folder: labelled drawings, in any form that sketch-infer reads; all are read, whether the game recognized them
             or not. Those that cannot be used are left out.
         provider: where to run the model files.
+        restrict: choose among the classes of `folder` alone.
+        others: drawings of which those count whose class the networks do not have: they are to be rejected.
+        unfinished: parts of each drawing's points, in (0, 1), after which to judge as well.
 
     Raises:
         ModelFileError: if a network cannot be used, names no classes, or differs from the first in classes or length.
-        InputError: if the folder cannot be used or holds words that are none of the classes.
+        InputError: if a folder cannot be used, or `folder` holds words that are none of the classes.
         ProviderError: if CUDA was asked for and did not start.
     """
     opened = {path: _open(path, provider) for path in networks}
@@ -52,22 +69,82 @@ def compare_accuracy(networks: Sequence[Path], folder: Path, provider: ProviderC
     for path, network in opened.items():
         if _traits(path, network) != (classes, sequence_length):
             raise ModelFileError(f"{path}: expected the classes and sequence length of {networks[0]}, found others")
+    reading = _Collecting()
+    sketches = _read(folder, reading)
+    labels = _labels(sketches, classes)
+    columns = np.unique(labels) if restrict else np.arange(len(classes))
+    chosen = [classes[column] for column in columns]
+    labels = np.searchsorted(columns, labels)
+    unknown = [sketch for sketch in _read(others, reading) if sketch.true_class not in classes] if others else []
+    if others and not unknown:
+        raise InputError(f"{others}: expected drawings of other classes, found none")
+
+    def judge(strokes: Sequence[FloatArray]) -> dict[Path, FloatArray]:
+        batch, _ = to_batch(strokes, sequence_length)
+        answers = {path: _log_probs(network, batch)[:, columns] for path, network in opened.items()}
+        return {path: log_probs - np.logaddexp.reduce(log_probs, 1)[:, None] for path, log_probs in answers.items()}
+
+    strokes = [sketch.strokes for sketch in sketches]
+    answers = judge(strokes)
+    rejections = {}
+    if unknown:
+        for path, log_probs in judge([sketch.strokes for sketch in unknown]).items():
+            rejections[path] = rejection(answers[path], log_probs, _threshold(opened[path]))
+
+    def evaluations(answers: Mapping[Path, FloatArray]) -> dict[Path, Evaluation]:
+        return {path: evaluate(log_probs, labels, chosen) for path, log_probs in answers.items()}
+
+    return Comparison(
+        evaluations(answers),
+        {part: evaluations(judge([first_part(one, part) for one in strokes])) for part in unfinished},
+        rejections,
+        len(unknown),
+        reading.messages,
+        to_batch(strokes, sequence_length)[1],
+    )
+
+
+def further_figures(comparison: Comparison) -> str:
+    """Lay out what `compare_accuracy` found on unfinished drawings and on those of other classes; empty without."""
+    tables = []
+    header = [str(path) for path in comparison.evaluations]
+    if comparison.unfinished:
+        rows = [
+            [f"top-1 after {part:.0%} of the points", *(f"{one.top1:.1%}" for one in found.values())]
+            for part, found in comparison.unfinished.items()
+        ]
+        tables.append(format_table(["unfinished drawings", *header], rows))
+    if found := comparison.rejections.values():
+        rows = [
+            ["AUROC", *(f"{one.auroc:.3f}" for one in found)],
+            ["kept of the known", *("-" if one.kept is None else f"{one.kept:.1%}" for one in found)],
+            ["refused of the others", *("-" if one.refused is None else f"{one.refused:.1%}" for one in found)],
+        ]
+        tables.append(format_table([f"{comparison.n_others} drawings of other classes", *header], rows))
+    return "\n".join(f"\n{table}" for table in tables)
+
+
+def _threshold(network: Classifier | Checkpoint) -> float | None:
+    if isinstance(network, Classifier):
+        return network.metadata.reject_below
+    text = network.metadata.get("reject_below")
+    return float(text) if text else None
+
+
+def _log_probs(network: Classifier | Checkpoint, batch: FloatArray) -> FloatArray:
+    if isinstance(network, Classifier):
+        return network.predict(batch).log_probs
+    return run_eager(network.model, batch)["log_probs"].astype(np.float32)
+
+
+def _read(folder: Path, reading: Reading) -> list[Sketch]:
     if not folder.exists():
         raise InputError(f"{folder}: expected a folder of drawings, found nothing")
-    reading = _Collecting()
-    sketches = [sketch for file in expand_folders([str(folder)]) for sketch in read_sketches(file, reading=reading)]
+    files = expand_folders([str(folder)])
+    sketches = [sketch for file in files for sketch in read_sketches(file, reading=reading)]
     if not sketches:
         raise InputError(f"{folder}: expected drawings, found none that can be used")
-    labels = _labels(sketches, classes)
-    batch, n_cut = to_batch([sketch.strokes for sketch in sketches], sequence_length)
-    evaluations = {}
-    for path, network in opened.items():
-        if isinstance(network, Classifier):
-            log_probs = network.predict(batch).log_probs
-        else:
-            log_probs = run_eager(network.model, batch)["log_probs"]
-        evaluations[path] = evaluate(log_probs, labels, classes)
-    return Comparison(evaluations, reading.messages, n_cut)
+    return sketches
 
 
 class _Collecting(Reading):
@@ -104,41 +181,3 @@ def _traits(path: Path, network: Classifier | Checkpoint) -> tuple[tuple[str, ..
     if network.labels is None:
         raise ModelFileError(f"{path}: expected class names, found none; use a .safetensors checkpoint with labels")
     return network.labels, network.model.config.sequence_length
-
-
-_MOST_SHOWN = 60  # classes that a picture has room for
-
-
-def plot_confusions(comparison: Comparison, path: Path) -> None:
-    """Draw each network's confusion matrix: rows are labels, columns answers, numbers percentages of the row.
-
-    Of many classes, those that the first network confuses most are shown.
-
-    Raises:
-        DependencyError: if matplotlib is not installed.
-        OutputError: if the picture cannot be written.
-    """
-    evaluations = comparison.evaluations
-    first = next(iter(evaluations.values()))
-    off_diagonal = first.confusion - np.diag(np.diag(first.confusion))
-    confused = np.argsort(-(off_diagonal.sum(axis=0) + off_diagonal.sum(axis=1)), kind="stable")[:_MOST_SHOWN]
-    shown = np.sort(confused)
-    names = [first.classes[row] for row in shown]
-    size = 3 + 0.25 * len(shown)
-    figure = new_figure((size + 1) * len(evaluations), size + 0.8)
-    for panel, (name, one) in zip(
-        figure.subplots(1, len(evaluations), squeeze=False)[0], evaluations.items(), strict=True
-    ):
-        counts = one.confusion.sum(axis=1, keepdims=True)
-        shares = (one.confusion / counts.clip(min=1))[np.ix_(shown, shown)]
-        image = panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        for row, column in zip(*np.nonzero(shares >= 0.005), strict=True):
-            color = "white" if shares[row, column] > 0.5 else "black"
-            percent = f"{100 * shares[row, column]:.0f}"
-            panel.text(column, row, percent, ha="center", va="center", fontsize=6, color=color)
-        panel.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
-        panel.set_yticks(range(len(names)), names, fontsize=8)
-        some = f", {len(names)} most confused of {len(one.classes)} classes" if len(names) < len(one.classes) else ""
-        panel.set(xlabel="answer", ylabel="label", title=f"{name}: top-1 {one.top1:.1%}{some}")
-        figure.colorbar(image, ax=panel, shrink=0.6, format="{x:.0%}", label="share of the label's drawings")
-    save_figure(figure, path)

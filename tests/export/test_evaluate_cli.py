@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from sketch_export.exporter import seal
+from sketch_export.hard_cases import first_part, rejection
+from sketch_infer import drawing_to_sketch
 from sketch_models import load_checkpoint, run_eager, save_checkpoint
 from tests import tiny
 from tests.networks import make_model
@@ -94,3 +96,69 @@ def test_errors(sketch_export: Run, tiny_onnx: Path, checkpoint: Path, data: Pat
         assert result.exit_code == 2
         (line,) = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
         assert words in line
+
+
+def test_a_choice_among_the_classes_of_the_data(sketch_export: Run, checkpoint: Path, data: Path) -> None:
+    for word in tiny.LABELS[2:]:
+        (data / f"{word}.ndjson").unlink()
+    free, restricted = (sketch_export("evaluate", checkpoint, data, *flag).stdout for flag in ((), ("--restrict",)))
+    assert free.startswith("12 drawings")
+    assert top1(free) < top1(restricted)
+    assert "taken for cat" not in restricted
+
+
+def test_drawings_of_other_classes(sketch_export: Run, checkpoint: Path, data: Path, tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    others.mkdir()
+    for word in ("zebra", "yak", tiny.LABELS[0]):
+        (others / f"{word}.ndjson").write_text('{"drawing": [[[0, 9, 20], [0, 90, 3]]]}\n' * 3)
+    metadata = {"reject_below": "0.99"}
+    save_checkpoint(tmp_path / "rejecting.safetensors", make_model(), tiny.LABELS, metadata)
+    result = sketch_export("evaluate", checkpoint, tmp_path / "rejecting.safetensors", data, "--others", others)
+    assert result.exit_code == 0, result.output
+    assert "6 drawings of other classes" in result.stdout  # ant is none of them
+    rows = [line.split() for line in result.stdout.splitlines()[-3:]]
+    assert rows[0][0] == "AUROC"
+    assert rows[1][-2:] == ["-", "0.0%"]  # a random network is never as sure as 99 %
+    assert rows[2][-2:] == ["-", "100.0%"]
+    for word in ("zebra", "yak"):
+        (others / f"{word}.ndjson").unlink()
+    refused = sketch_export("evaluate", checkpoint, data, "--others", others)
+    assert "expected drawings of other classes, found none" in refused.stderr
+
+
+def test_auroc_is_the_chance_of_being_surer_of_the_known() -> None:
+    rng = np.random.default_rng(0)
+    known, others = rng.normal(1, 1, 400), rng.normal(0, 1, 300)
+    probabilities = [0.5 + 0.5 / (1 + np.exp(-values)) for values in (known, others)]
+    sure, unsure = (np.log(np.stack([one, 1 - one], axis=1)) for one in probabilities)
+    expected = (known[:, None] > others).mean()
+    assert rejection(sure, unsure, None).auroc == pytest.approx(expected)
+    same = rejection(sure, sure, 0.7)
+    assert same.auroc == pytest.approx(0.5)
+    assert same.kept is not None
+    assert same.refused == pytest.approx(1 - same.kept)
+
+
+def test_unfinished_drawings_are_scaled_as_they_were_seen(sketch_export: Run, checkpoint: Path, data: Path) -> None:
+    rng = np.random.default_rng(0)
+    points = rng.integers(0, 255, (2, 12)).tolist()
+    for part, count in ((0.25, 3), (0.5, 6), (1.0, 11)):
+        seen = first_part(drawing_to_sketch([points]), part)
+        expected = drawing_to_sketch([[axis[: count + 1] for axis in points]])
+        np.testing.assert_allclose(seen, expected, atol=1e-6)
+    result = sketch_export("evaluate", checkpoint, data, "--unfinished")
+    assert result.exit_code == 0, result.output
+    assert [line.split()[2] for line in result.stdout.splitlines()[-3:]] == ["25%", "50%", "75%"]
+
+
+def test_reliability_diagram(sketch_export: Run, checkpoint: Path, data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="pictures need matplotlib")
+    picture = tmp_path / "reliability.svg"
+    assert sketch_export("evaluate", checkpoint, data, "--reliability", picture).exit_code == 0
+    assert "<svg" in picture.read_text()
+
+
+def top1(text: str) -> float:
+    (line,) = [line for line in text.splitlines() if line.startswith("top-1")]
+    return float(line.split()[1].rstrip("%"))
