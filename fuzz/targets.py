@@ -13,6 +13,7 @@ import numpy as np
 from sketch_infer.errors import InputError, ModelFileError, SketchError
 from sketch_infer.inference.session import Session
 from sketch_infer.model.contract import ModelMetadata
+from sketch_infer.model.graph_check import check_graph
 from sketch_infer.model.labels import check_labels, read_labels
 from sketch_infer.model.onnx_header import read_header
 from sketch_infer.readers.files import read_sketches
@@ -149,9 +150,9 @@ def _metadata(data: bytes) -> None:
             check_message(error)
 
 
-def _header(data: bytes) -> None:
+def _graph(data: bytes) -> None:
     try:
-        read_header(data)
+        check_graph(read_header(data))
     except ModelFileError as error:
         check_message(error)
 
@@ -206,6 +207,6 @@ def make_targets(folder: Path) -> dict[str, Target]:
         ".bin": _reads(190, "a.bin", _DRAWINGS, seeds.binary_files, mutators.mutate_binary),
         "labels": Target(70, seeds.label_files, mutators.mutate_bytes, _labels()),
         "metadata": Target(90, seeds.metadata_texts, mutators.mutate_metadata, _metadata),
-        "ONNX header": Target(90, lambda: [model[:9000], model[-6000:], model], mutators.mutate_bytes, _header),
+        "ONNX header": Target(90, lambda: [model[:9000], model[-6000:], model], mutators.mutate_bytes, _graph),
         "model": Target(30, lambda: [model], mutators.model_mutator(model), _model()),
     }

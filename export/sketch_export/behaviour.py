@@ -14,6 +14,7 @@ from sketch_infer.errors import InputError
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.inference.session import Session
+from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.preprocess import FloatArray, drawing_to_sketch, to_batch
 from sketch_models import SketchRNN, run_eager
 from sketch_models.training.drawings import read_drawings
@@ -81,8 +82,8 @@ class Behaviour:
 
 
 def compare_behaviour(
-    models: Sequence[Path], network: SketchRNN, folder: Path, provider: ProviderChoice = "cpu"
-) -> tuple[Evaluation, dict[Path, Behaviour]]:
+    models: Sequence[ModelFile], network: SketchRNN, folder: Path, provider: ProviderChoice = "cpu"
+) -> tuple[Evaluation, dict[ModelFile, Behaviour]]:
     """Run eager PyTorch and model files on a folder of Quick, Draw! drawings (`CLASS.ndjson` or `.ndjson.gz`).
 
     Args:
@@ -99,10 +100,10 @@ def compare_behaviour(
         InputError: if the folder cannot be used, holds words that are none of the labels, or the files' labels differ.
         ProviderError: if CUDA was asked for and did not start.
     """
-    classifiers = {path: Classifier(path, provider) for path in models}
+    classifiers = {file: Classifier(file, provider) for file in models}
     classes = classifiers[models[0]].metadata.labels
-    if odd := [path for path, one in classifiers.items() if one.metadata.labels != classes]:
-        raise InputError(f"{odd[0]}: expected the labels of {models[0]}, found others; compare them one by one")
+    if odd := [file.name for file, one in classifiers.items() if one.metadata.labels != classes]:
+        raise InputError(f"{odd[0]}: expected the labels of {models[0].name}, found others; compare them one by one")
     drawings, _ = read_drawings(folder, classes)
     batch, _ = to_batch(
         [drawing_to_sketch(drawings.strokes(row)) for row in range(len(drawings))], network.config.sequence_length
@@ -110,14 +111,14 @@ def compare_behaviour(
     eager = run_eager(network, batch)
     names = [f"{classes[label]} {row}" for row, label in enumerate(drawings.labels)]
     behaviours = {}
-    for path, classifier in classifiers.items():
+    for file, classifier in classifiers.items():
         found = classifier.predict(batch)
-        session = Session(path, provider)
+        session = Session(file, provider)
         same = found.logits.argmax(axis=1) == eager["logits"].argmax(axis=1)
         others = [
             _disagreement(int(row), names, classes, eager["logits"], found.logits) for row in np.flatnonzero(~same)
         ]
-        behaviours[path] = Behaviour(
+        behaviours[file] = Behaviour(
             evaluation=evaluate(found.log_probs, drawings.labels, classes),
             agreement=float(same.mean()),
             max_difference=float(np.abs(found.logits - eager["logits"]).max()),
@@ -145,14 +146,15 @@ def _disagreement(
     )
 
 
-def behaviour_tables(eager: Evaluation, behaviours: dict[Path, Behaviour]) -> tuple[Table, ...]:
+def behaviour_tables(eager: Evaluation, behaviours: dict[ModelFile, Behaviour]) -> tuple[Table, ...]:
     """Lay accuracy and agreement side by side, and the disagreements of each file below."""
     rows = [("eager PyTorch", f"{eager.top1:.4%}", f"{eager.top5:.4%}", f"{eager.loss:.4f}", "", "")]
     tables = []
-    for path, one in behaviours.items():
+    for file, one in behaviours.items():
+        name = Path(file.name).name
         rows.append(
             (
-                f"{path.name} ({one.precision})",
+                f"{name} ({one.precision})",
                 f"{one.evaluation.top1:.4%}",
                 f"{one.evaluation.top5:.4%}",
                 f"{one.evaluation.loss:.4f}",
@@ -165,7 +167,7 @@ def behaviour_tables(eager: Evaluation, behaviours: dict[Path, Behaviour]) -> tu
             for other in one.disagreements[:_SHOWN]
         ]
         if others:
-            title = f"{path.name}: {len(one.disagreements)} drawings named differently, the clearest first"
+            title = f"{name}: {len(one.disagreements)} drawings named differently, the clearest first"
             header = ("drawing", "eager PyTorch", "by a logit of", "ONNX Runtime", "by a logit of")
             tables.append(Table(title, header, tuple(others)))
     columns = ("network", "top-1", "top-5", "mean -log p", "eager's label", "largest logit difference")

@@ -13,6 +13,7 @@ from sketch_infer.cli.console import Group, provider_option, refuse_overwriting,
 from sketch_infer.errors import InputError, ModelFileError, ParityError
 from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.model.labels import read_labels
+from sketch_infer.model.model_file import ModelFile
 from sketch_infer.readers.files import read_sketches
 from sketch_infer.strokes.preprocess import FloatArray, to_batch
 from sketch_models import Checkpoint, SketchRNN, load_checkpoint
@@ -120,7 +121,7 @@ def onnx(
     for note in proof.notes:
         click.echo(f"note: {note}")
     if report:
-        write_report(proof_report(f"Export of {output}", {output: proof}), report)
+        write_report(proof_report(f"Export of {output}", {ModelFile.read(output): proof}), report)
     click.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB, opset {opset})")
 
 
@@ -161,18 +162,19 @@ def verify(
     network = load_checkpoint(checkpoint).model
     folder = Path(strokes) if strokes and Path(strokes).is_dir() else None
     extra = _read_case(strokes, network.config.sequence_length) if strokes and not folder else None
-    proofs = {model: prove(model, network, provider, extra=extra) for model in models}
+    files = [ModelFile.read(model) for model in models]  # once: all that follows is of these bytes
+    proofs = {file: prove(file, network, provider, extra=extra) for file in files}
     tables, checks = [], []
     if layers:
-        for model in models:
-            comparisons = compare_layers(model, network, provider)
-            tables.append(layers_table(f"Layers of {model.name} on its probes", comparisons))
-            checks.append(layers_check(model.name, comparisons))
+        for file in files:
+            comparisons = compare_layers(file, network, provider)
+            tables.append(layers_table(f"Layers of {Path(file.name).name} on its probes", comparisons))
+            checks.append(layers_check(Path(file.name).name, comparisons))
     if folder:
-        eager, behaviours = compare_behaviour(models, network, folder, provider)
+        eager, behaviours = compare_behaviour(files, network, folder, provider)
         tables += behaviour_tables(eager, behaviours)
-        for model, behaviour in behaviours.items():
-            checks += [replace(check, name=f"{model.name}: {check.name}") for check in behaviour.checks]
+        for file, behaviour in behaviours.items():
+            checks += [replace(check, name=f"{Path(file.name).name}: {check.name}") for check in behaviour.checks]
     found = proof_report(f"Proof of {', '.join(map(str, models))}", proofs, checks, tables)
     if report:
         write_report(found, report)

@@ -24,6 +24,7 @@ from sketch_infer.errors import InputError, ParityError
 from sketch_infer.model.contract import PRECISIONS, ModelMetadata, Precision, Probes
 from sketch_infer.model.integrity import CONTENT_SHA256, DIGITS, content_sha256
 from sketch_infer.model.labels import check_labels
+from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.preprocess import INPUT_SIZE, PREPROCESSING
 from sketch_models import SketchRNN, run_eager
 
@@ -104,16 +105,17 @@ def export_onnx(
     onnx_model.ir_version = onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", opset)])
     metadata = replace(_describe(model, labels, random_weights, precision), reject_below=reject_below)
     with write_atomically(path) as temporary:
-        _write(onnx_model, metadata, temporary)
-        report = prove(temporary, model)
+        content = _serialize(onnx_model, metadata)
+        report = prove(ModelFile(str(path), content), model)
         if not report:
             raise NotProvenError(path, report)
         if precision == "int8":
-            _write(onnx_model, replace(metadata, int8_agreement=int8_agreement(report)), temporary)
+            content = _serialize(onnx_model, replace(metadata, int8_agreement=int8_agreement(report)))
+        temporary.write_bytes(content)
     return replace(report, notes=tuple(notes))
 
 
-def _write(model: ir.Model, metadata: ModelMetadata, path: Path) -> None:
+def _serialize(model: ir.Model, metadata: ModelMetadata) -> bytes:
     model.metadata_props.update(metadata.to_props())
     proto = ir.to_proto(model)
     # An initializer carries its own shape; the copy beside it trips tools that transpose weights, as ONNX Runtime's
@@ -121,17 +123,22 @@ def _write(model: ir.Model, metadata: ModelMetadata, path: Path) -> None:
     inferred = [value for value in proto.graph.value_info if value.name not in model.graph.initializers]
     del proto.graph.value_info[:]
     proto.graph.value_info.extend(inferred)
-    seal(proto, path)
+    return sealed(proto)
 
 
 def seal(model: onnx.ModelProto, path: Path) -> None:
-    """Write a model file that ends with the hash of all before, in place of the one that it may have had."""
+    """Write a model file that was changed on purpose."""
+    path.write_bytes(sealed(model))
+
+
+def sealed(model: onnx.ModelProto) -> bytes:
+    """Return the content of a model file, which ends with the hash of all before; one that it had is replaced."""
     props = {prop.key: prop.value for prop in model.metadata_props} | {CONTENT_SHA256: "0" * DIGITS}
     del model.metadata_props[:]
     for key in sorted(props, key=lambda key: key == CONTENT_SHA256):  # it comes last
         model.metadata_props.add(key=key, value=props[key])
-    content = model.SerializeToString(deterministic=True)
-    path.write_bytes(content[:-DIGITS] + content_sha256(content))
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content[:-DIGITS] + content_sha256(content)
 
 
 def _describe(

@@ -5,7 +5,6 @@ as far as the graph takes its steps, and the logits.
 """
 
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +18,10 @@ from torch import nn
 
 from sketch_infer.checks.parity import FP32_TOLERANCE
 from sketch_infer.checks.report import Check, Table
-from sketch_infer.inference.providers import ProviderChoice, import_onnxruntime, start_session
+from sketch_infer.inference.providers import ProviderChoice, session_options, start_session
 from sketch_infer.inference.session import Session
 from sketch_infer.model.contract import OUTPUTS, STROKES
+from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.preprocess import FloatArray
 from sketch_models import CONVOLUTIONS, SketchRNN, run_eager
 
@@ -64,11 +64,11 @@ class LayerParity:
         return (self.mean_abs if self.in_int8 else self.max_abs) <= self.tolerance
 
 
-def compare_layers(path: Path, model: SketchRNN, provider: ProviderChoice = "cpu") -> list[LayerParity]:
+def compare_layers(path: Path | ModelFile, model: SketchRNN, provider: ProviderChoice = "cpu") -> list[LayerParity]:
     """Run a model file's probes with all tensors as outputs, and compare those that eager PyTorch has too.
 
     Args:
-        path: the file.
+        path: of the file, or the file read already.
         model: the network that it must be.
         provider: where to run the file.
 
@@ -79,9 +79,10 @@ def compare_layers(path: Path, model: SketchRNN, provider: ProviderChoice = "cpu
         ModelFileError: if the file cannot be used.
         ProviderError: if CUDA was asked for and did not start.
     """
-    opened = Session(path, provider)
+    file = ModelFile.read(path)
+    opened = Session(file, provider)
     strokes = opened.metadata.probes.strokes
-    graph = onnx.load(path)
+    graph = onnx.load_model_from_string(file.content)
     tensors = _run_with_all_outputs(graph, strokes, opened)
     eager = _eager_tensors(model, strokes)
     in_int8 = opened.metadata.precision == "int8"
@@ -123,17 +124,10 @@ def _run_with_all_outputs(graph: onnx.ModelProto, strokes: FloatArray, opened: S
     extended.CopyFrom(graph)
     names = [name for node in extended.graph.node for name in node.output if name]
     extended.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in OUTPUTS)
-    options = import_onnxruntime().SessionOptions()
-    options.log_severity_level = 4
-    states = {
-        name: np.zeros((layers, len(strokes), hidden), np.float32)
-        for name, (layers, hidden) in opened.state_shapes.items()
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "all_outputs.onnx"
-        onnx.save(extended, path)
-        session, _ = start_session(path, options, "cuda" if opened.provider.startswith("CUDA") else "cpu")
-        return dict(zip(names, session.run(names, {STROKES: strokes, **states}), strict=True))
+    provider: ProviderChoice = "cuda" if opened.provider.startswith("CUDA") else "cpu"
+    session, _ = start_session(extended.SerializeToString(), session_options(), provider)
+    inputs = {STROKES: strokes, **opened.zero_state(len(strokes))}
+    return dict(zip(names, session.run(names, inputs), strict=True))
 
 
 def _eager_tensors(model: SketchRNN, strokes: FloatArray) -> dict[str, Array]:

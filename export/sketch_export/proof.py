@@ -16,6 +16,7 @@ from sketch_infer.errors import ModelFileError, ParityError
 from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.inference.session import Session
 from sketch_infer.model.contract import STATES, ModelMetadata
+from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, to_batch
 from sketch_models import CONVOLUTIONS, SketchRNN, run_eager
 
@@ -50,7 +51,7 @@ def proof_strokes(batch: int, sequence_length: int, seed: int = 0) -> FloatArray
 
 
 def prove(
-    path: Path,
+    path: Path | ModelFile,
     model: SketchRNN,
     provider: ProviderChoice = "cpu",
     batches: Sequence[int] = BATCHES,
@@ -59,7 +60,7 @@ def prove(
     """Prove a model file against eager PyTorch and, in fp32, against the same network in float64.
 
     Args:
-        path: the file.
+        path: of the file, or the file read already.
         model: the network that it must be.
         provider: where to run the file.
         batches: batch sizes.
@@ -73,14 +74,16 @@ def prove(
         ParityError: if it was exported from other weights than the model's.
         ProviderError: if CUDA was asked for and did not start.
     """
-    check_structure(path)
-    session = Session(path, provider)
-    _check_origin(path, session, model)
+    file = ModelFile.read(path)
+    file.check()
+    check_structure(file)
+    session = Session(file, provider)
+    _check_origin(file, session, model)
     length, probes = session.metadata.sequence_length, session.metadata.probes
     cases = [(f"batch {batch}", proof_strokes(batch, length)) for batch in batches]
     drawings = [extra] if extra else []
     if session.metadata.precision == "int8":
-        check_int8(path, session.metadata)
+        check_int8(file, session.metadata)
         drawings.append((f"{INT8_DRAWINGS} drawings", to_batch(varied_sketches(INT8_DRAWINGS), length)[0]))
     report = ParityReport((), session.provider)
     report += compare_outputs("recorded probes", run_eager(model, probes.strokes), probes.outputs)
@@ -109,42 +112,37 @@ def int8_agreement(report: ParityReport) -> dict[str, float]:
     }
 
 
-def check_structure(path: Path) -> None:
-    """Check a model file by ONNX's full checker, and that it is one file.
+def check_structure(file: ModelFile) -> None:
+    """Check a model file by ONNX's full checker.
 
     Raises:
-        ModelFileError: if it is not valid, newer than ONNX Runtime's CUDA kernels, or keeps weights outside.
+        ModelFileError: if it is not valid, or newer than ONNX Runtime's CUDA kernels.
     """
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except Exception as error:  # protobuf raises classes of its own
-        raise ModelFileError(f"{path}: not an ONNX file: {' '.join(str(error).split())}") from error
+    model = onnx.load_model_from_string(file.content)
     opset = max((entry.version for entry in model.opset_import), default=0)
     if opset > NEWEST_OPSET or model.ir_version > NEWEST_IR_VERSION:
         raise ModelFileError(
-            f"{path}: expected opset <= {NEWEST_OPSET} and IR version <= {NEWEST_IR_VERSION}, for which ONNX Runtime "
-            f"has kernels everywhere, found {opset} and {model.ir_version}"
+            f"{file.name}: expected opset <= {NEWEST_OPSET} and IR version <= {NEWEST_IR_VERSION}, for which ONNX "
+            f"Runtime has kernels everywhere, found {opset} and {model.ir_version}"
         )
-    outside = [tensor.name for tensor in model.graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
-    if outside:
-        raise ModelFileError(f"{path}: expected all weights inside the file, found outside: {', '.join(outside)}")
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ModelFileError(f"{path}: not a valid ONNX file: {' '.join(str(error).split())}") from error
+        raise ModelFileError(f"{file.name}: not a valid ONNX file: {' '.join(str(error).split())}") from error
 
 
-def check_int8(path: Path, metadata: ModelMetadata) -> None:
+def check_int8(path: Path | ModelFile, metadata: ModelMetadata) -> None:
     """Check that all LSTMs and the whole head of a model file are in int8.
 
     Raises:
         ModelFileError: if one is not.
     """
-    model = ir.load(path)
+    file = ModelFile.read(path)
+    model = ir.from_proto(onnx.load_model_from_string(file.content))
     nodes = list(ir.traversal.RecursiveGraphIterator(model.graph))
     lstms = [node for node in nodes if node.op_type == QUANTIZED_LSTM]
     if not lstms or any(node.op_type in ("LSTM", "Conv") for node in nodes):
-        raise ModelFileError(f"{path}: says int8, expected {QUANTIZED_LSTM} and no LSTM or Conv in float")
+        raise ModelFileError(f"{file.name}: says int8, expected {QUANTIZED_LSTM} and no LSTM or Conv in float")
     heads = [node.inputs[1] for node in nodes if node.op_type == QUANTIZED_MATMUL]
     weights = [value.const_value for value in heads if value is not None and value.const_value is not None]
     found = sum(weight.size for weight in weights if weight.dtype == ir.DataType.INT8)
@@ -152,14 +150,14 @@ def check_int8(path: Path, metadata: ModelMetadata) -> None:
     hidden = lstms[-1].attributes.get_int("hidden_size", 0) - PINS
     expected = windows * 2 * hidden * len(metadata.labels)
     if found != expected:
-        raise ModelFileError(f"{path}: says int8, expected {expected} weights of the head in int8, found {found}")
+        raise ModelFileError(f"{file.name}: says int8, expected {expected} weights of the head in int8, found {found}")
 
 
-def _check_origin(path: Path, session: Session, model: SketchRNN) -> None:
+def _check_origin(file: ModelFile, session: Session, model: SketchRNN) -> None:
     expected, found = weights_sha256(model), session.metadata.weights_sha256
     if expected != found:
         raise ParityError(
-            f"{path}: exported from other weights: it records sha256 {found[:12]}..., "
+            f"{file.name}: exported from other weights: it records sha256 {found[:12]}..., "
             f"the checkpoint has {expected[:12]}..."
         )
 

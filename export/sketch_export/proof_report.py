@@ -1,6 +1,6 @@
 """A proof as a report to print, to keep or to read as a page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -13,11 +13,12 @@ from sketch_infer.checks.parity import ParityReport
 from sketch_infer.checks.report import Check, Report, Table, sketch_answers
 from sketch_infer.checks.self_check import check_probes
 from sketch_infer.inference.session import Session
+from sketch_infer.model.model_file import ModelFile
 
 
 def proof_report(
     title: str,
-    proofs: dict[Path, ParityReport],
+    proofs: Mapping[ModelFile, ParityReport],
     checks: Sequence[Check] = (),
     tables: Sequence[Table] = (),
 ) -> Report:
@@ -30,16 +31,16 @@ def proof_report(
         tables: further figures.
     """
     parity, facts = ParityReport(()), {"sketch-export": __version__, "machine": describe_machine()}
-    for path, proof in proofs.items():
-        prefix = f"{path.name}: " if len(proofs) > 1 else ""
+    for file, proof in proofs.items():
+        name, checked = Path(file.name).name, file.check()
+        prefix = f"{name}: " if len(proofs) > 1 else ""
         rows = tuple(replace(row, case=prefix + row.case) for row in proof.rows)
         parity += replace(proof, rows=rows, notes=())
-        session = Session(path, "cpu")
         facts |= {
-            path.name: f"{path.stat().st_size / 1e6:.1f} MB, {session.metadata.precision}",
-            f"{path.name}, weights": f"sha256 {session.metadata.weights_sha256}",
-            f"{path.name}, content": f"sha256 {session.content_sha256}",
-        } | {f"{path.name}, note": note for note in proof.notes}
+            name: f"{len(file.content) / 1e6:.1f} MB, {checked.metadata.precision}",
+            f"{name}, weights": f"sha256 {checked.metadata.weights_sha256}",
+            f"{name}, content": f"sha256 {checked.content_sha256}",
+        } | {f"{name}, note": note for note in proof.notes}
     first = Session(next(iter(proofs)), "cpu")
     answers = check_probes(first)[1]
     tools = {package: version(package) for package in ("onnx", "onnxscript", "onnx-ir")}

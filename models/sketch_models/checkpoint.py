@@ -22,7 +22,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from sketch_infer.atomic import write_atomically
-from sketch_infer.errors import ModelFileError
+from sketch_infer.errors import ModelFileError, require_file
 from sketch_infer.model.labels import check_labels
 from sketch_models.sketch_rnn import CONVOLUTIONS, SketchRNN, SketchRNNConfig
 
@@ -56,8 +56,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         ModelFileError: if the file is missing, of another kind, unreadable, or not a SketchRNN.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ModelFileError(f"{path}: expected a checkpoint file, found {'a folder' if path.is_dir() else 'nothing'}")
+    require_file(path, "a checkpoint file")
     readers = {".safetensors": _read_safetensors, ".pt": _read_state_dict, ".pth": _read_state_dict}
     if path.suffix not in readers:
         raise ModelFileError(

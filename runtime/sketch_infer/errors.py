@@ -73,6 +73,12 @@ class ParityError(SketchError, AssertionError):
     """Outputs or shapes differ from eager PyTorch."""
 
 
+def require_file(path: Path, what: str) -> None:
+    """Raise a ModelFileError, in one line, if there is no file at `path`; `what` says what was expected there."""
+    if not path.is_file():
+        raise ModelFileError(f"{path}: expected {what}, found {'a folder' if path.is_dir() else 'nothing'}")
+
+
 @contextmanager
 def reading_errors(what: str | Path, error: type[SketchError] = InputError) -> Iterator[None]:
     """Raise what the system says of a file that cannot be read as `error`, in one line.

@@ -19,6 +19,8 @@ import pyarrow.parquet
 import pytest
 
 from benchmarks.bulk import forms
+from sketch_infer.model.integrity import DIGITS, content_sha256
+from tests import tiny
 from tests.support import ROOT, random_sketches
 
 Outcome = tuple[int, str]
@@ -131,6 +133,11 @@ def _nan(place: Place) -> str:
     strokes = np.zeros((3, 24, 3), np.float32)
     strokes[2, 1] = np.nan
     return _write(place, "nan.npy", _npy(strokes))
+
+
+def _other_operator(place: Place) -> str:
+    content = tiny.MODEL.read_bytes().replace(b"Concat", b"Einsum")
+    return _write(place, "other.onnx", content[:-DIGITS] + content_sha256(content))
 
 
 def _bad_line(place: Place) -> str:
@@ -296,6 +303,7 @@ FAULTS: dict[str, Callable[[Place], Outcome]] = {
     "no standard input": lambda place: _in_shell(place, "COMMAND - --output out.csv <&-"),
     "a model file that is not there": lambda place: place.run("strokes.npy", "--model", "none.onnx"),
     "a model file that is damaged": lambda p: p.run("strokes.npy", "--model", _write(p, "damaged.onnx", b"\x08\x08no")),
+    "a model file with an operator of other origin": lambda p: p.run("strokes.npy", "--model", _other_operator(p)),
     "CUDA that does not start, `--provider cuda`": lambda place: place.run("strokes.npy", "--provider", "cuda"),
     "a disk that fills up": lambda place: _full(place, "out.csv"),
     "a disk that fills up, `.jsonl`": lambda place: _full(place, "out.jsonl"),

@@ -17,6 +17,7 @@ from sketch_infer.checks.report_page import to_html, write_report
 from sketch_infer.checks.self_check import self_check
 from sketch_infer.errors import InputError
 from sketch_infer.html.sketch_svg import sketch_svg
+from sketch_infer.model.model_file import ModelFile
 from sketch_models import save_checkpoint
 from tests import tiny
 from tests.networks import make_model
@@ -40,7 +41,7 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 def test_labels_accuracy_and_rows(tiny_onnx: Path, folder: Path) -> None:
-    eager, behaviours = compare_behaviour([tiny_onnx], make_model(), folder)
+    eager, behaviours = compare_behaviour([ModelFile.read(tiny_onnx)], make_model(), folder)
     (behaviour,) = behaviours.values()
     assert behaviour.agreement == 1.0
     assert behaviour.evaluation.top1 == eager.top1
@@ -53,7 +54,7 @@ def test_another_network_disagrees_clearly(tiny_onnx: Path, folder: Path) -> Non
     other = make_model()
     other.fc_mu1.bias.data[:] = 0.0
     other.fc_mu1.bias.data[0] = 30.0
-    eager, behaviours = compare_behaviour([tiny_onnx], other, folder)
+    eager, behaviours = compare_behaviour([ModelFile.read(tiny_onnx)], other, folder)
     (behaviour,) = behaviours.values()
     labels, rows = behaviour.checks
     assert behaviour.agreement < 1
@@ -67,7 +68,7 @@ def test_another_network_disagrees_clearly(tiny_onnx: Path, folder: Path) -> Non
 
 
 def test_a_near_tie_may_fall_otherwise(tiny_onnx: Path, folder: Path) -> None:
-    _, behaviours = compare_behaviour([tiny_onnx], make_model(), folder)
+    _, behaviours = compare_behaviour([ModelFile.read(tiny_onnx)], make_model(), folder)
     (behaviour,) = behaviours.values()
     clear = disagreement_by(1.0)
     assert replace(behaviour, disagreements=(disagreement_by(1e-5),)).checks[0]
@@ -83,7 +84,7 @@ def disagreement_by(margin: float) -> Disagreement:
 def test_files_of_other_labels_are_not_compared(tiny_onnx: Path, folder: Path, tmp_path: Path) -> None:
     export_onnx(make_model(), tmp_path / "other.onnx")
     with pytest.raises(InputError, match=r"other\.onnx: expected the labels of"):
-        compare_behaviour([tiny_onnx, tmp_path / "other.onnx"], make_model(), folder)
+        compare_behaviour([ModelFile.read(tiny_onnx), ModelFile.read(tmp_path / "other.onnx")], make_model(), folder)
 
 
 def test_verify_with_everything(

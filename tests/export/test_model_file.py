@@ -33,6 +33,11 @@ def set_props(model: onnx.ModelProto, **changes: str | None) -> None:
     onnx.helper.set_model_props(model, props)
 
 
+def prop(model: onnx.ModelProto, name: str) -> str:
+    (value,) = [entry.value for entry in model.metadata_props if entry.key == f"sketch_infer.{name}"]
+    return str(value)
+
+
 def change(model: onnx.ModelProto, kind: str) -> None:
     match kind:
         case "no metadata":
@@ -67,6 +72,20 @@ def change(model: onnx.ModelProto, kind: str) -> None:
             set_props(model, probes='{"names": []}')
         case "other length":
             set_props(model, sequence_length="25")
+        case "a sequence without end":
+            set_props(model, sequence_length=str(10**9))
+        case "a tolerance that is no number":
+            set_props(model, tolerance='{"fp32": NaN}')
+        case "a tolerance of text":
+            set_props(model, tolerance='{"fp32": "1e-5"}')
+        case "versions that move the cursor":
+            set_props(model, tool_versions=json.dumps({"torch": "\x1b[2J"}))
+        case "another kind of hash":
+            set_props(model, weights_sha256="0" * 63 + "\n")
+        case "probes that are no numbers":
+            probes = Probes.from_json(prop(model, "probes"))
+            outputs = {name: np.full_like(array, np.nan) for name, array in probes.outputs.items()}
+            set_props(model, probes=Probes(probes.names, probes.strokes, outputs).to_json())
         case "renamed input":
             rename(model, "strokes", "x")
         case "renamed output":
@@ -91,6 +110,12 @@ def change(model: onnx.ModelProto, kind: str) -> None:
         ("labels that move the cursor", "expected printable text as label 4"),
         ("damaged probes", "its metadata lacks 'log_probs'"),
         ("other length", r"expected strokes as tensor\(float\) \['batch', 25, 3\]"),
+        ("a sequence without end", r"its metadata is damaged \(sequence_length 1000000000\)"),
+        ("a tolerance that is no number", "its metadata is damaged"),
+        ("a tolerance of text", "its metadata is damaged"),
+        ("versions that move the cursor", "its metadata is damaged"),
+        ("another kind of hash", "its metadata is damaged"),
+        ("probes that are no numbers", "expected probes of finite numbers"),
         ("renamed input", r"expected input strokes .* found x"),
         ("renamed output", "expected outputs log_probs, logits, found log_probs, scores"),
     ],

@@ -1,15 +1,15 @@
-"""Threads, pickles, forks and the end of a classifier."""
+"""Threads, pickles, files that are replaced, and the end of a classifier."""
 
-import os
 import pickle
-import subprocess
-import sys
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from sketch_infer import Classifier, ClassifierStateError, ModelFileError
+from sketch_infer.checks.self_check import self_check
+from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.preprocess import FloatArray
 from tests import tiny
 
@@ -68,25 +68,38 @@ def test_closing(tiny_onnx: Path, tiny_strokes: FloatArray) -> None:
         pickle.dumps(classifier)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_fork_is_refused(tiny_onnx: Path) -> None:
-    code = f"""
-import os, numpy
-from sketch_infer import Classifier, ClassifierStateError
-classifier = Classifier({str(tiny_onnx)!r}, "cpu")
-classifier.predict(numpy.zeros((4, 24, 3)))
-child = os.fork()
-if not child:
-    try:
-        classifier.predict(numpy.zeros((4, 24, 3)))
-    except ClassifierStateError as error:
-        print(error, flush=True)
-        os._exit(0)
-    os._exit(1)
-assert os.waitpid(child, 0)[1] == 0
-assert len(classifier.predict(numpy.zeros((4, 24, 3)))) == 4
-"""
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
-    assert result.returncode == 0, result.stderr
-    assert "copied by a fork into" in result.stdout
-    assert "open one in each process" in result.stdout
+def replace_after_reading(monkeypatch: pytest.MonkeyPatch, path: Path, content: bytes) -> None:
+    """Put another file in the place of one that was read, as a deployment may at any moment."""
+    read = ModelFile.read
+
+    def read_and_replace(model: str | Path | ModelFile) -> ModelFile:
+        file = read(model)
+        path.with_suffix(".new").write_bytes(content)
+        path.with_suffix(".new").replace(path)
+        return file
+
+    monkeypatch.setattr(ModelFile, "read", read_and_replace)
+
+
+def test_a_model_that_is_replaced_while_it_is_opened(
+    tmp_path: Path, tiny_onnx: Path, tiny_strokes: FloatArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, expected = tmp_path / "model.onnx", Classifier(tiny_onnx, "cpu")
+    shutil.copy(tiny_onnx, path)
+    replace_after_reading(monkeypatch, path, tiny.OTHER.read_bytes())
+    classifier = Classifier(path, "cpu", threads=2)
+    assert classifier.content_sha256 == expected.content_sha256
+    assert (classifier.predict(tiny_strokes).logits == expected.predict(tiny_strokes).logits).all()
+    for row in tiny_strokes[:3]:  # from the second on two threads share a sketch: not of the file that is there now
+        assert (classifier.predict(row).logits == expected.predict(row).logits).all()
+
+
+def test_a_model_that_is_replaced_during_a_self_check(
+    tmp_path: Path, tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.onnx"
+    shutil.copy(tiny_onnx, path)
+    replace_after_reading(monkeypatch, path, b"no model")
+    report = self_check(path, "cpu")
+    assert report
+    assert report.facts["content"] == f"sha256 {Classifier(tiny_onnx, 'cpu').content_sha256}"

@@ -20,11 +20,19 @@ from sketch_infer.checks.environment import (
 from sketch_infer.checks.parity import FP32_TOLERANCE, INT8_TOLERANCE, ParityReport, compare_outputs
 from sketch_infer.checks.report import Check, Report, sketch_answers
 from sketch_infer.checks.row_coupling import row_coupling
-from sketch_infer.errors import InputError, ModelFileError, ProviderError, SketchError
-from sketch_infer.inference.providers import CPU, CUDA, INSTALL_CUDA, ProviderChoice, import_onnxruntime, start_session
+from sketch_infer.errors import InputError, ModelFileError, ProviderError, SketchError, require_file
+from sketch_infer.inference.providers import (
+    CPU,
+    CUDA,
+    INSTALL_CUDA,
+    ProviderChoice,
+    import_onnxruntime,
+    session_options,
+    start_session,
+)
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import OUTPUTS, STROKES, Probes
-from sketch_infer.model.onnx_header import read_header
+from sketch_infer.model.contract import OUTPUTS, STROKES
+from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.preprocess import FloatArray, as_strokes
 
 PROBE_BATCHES = (1, 2, 3, 7)
@@ -52,18 +60,18 @@ def self_check(model: Path, provider: ProviderChoice = "auto") -> Report:
         ModelFileError: if there is no such file.
         DependencyError: if onnxruntime is not installed.
     """
-    if not model.is_file():
-        raise ModelFileError(f"{model}: expected a model file, found {'a folder' if model.is_dir() else 'nothing'}")
+    require_file(model, "a model file")
     facts = {"sketch-infer": __version__, "machine": describe_machine(), "ONNX Runtime": _describe_runtime()}
     checks = [_check_wheels()]
     try:
-        session = Session(model, provider)
+        file = ModelFile.read(model)  # once: all that follows is of these bytes
+        session = Session(file, provider)
     except (ModelFileError, ProviderError) as error:
         name = "provider" if isinstance(error, ProviderError) else "model file"
         facts |= _describe_providers(None)
         failed = Check(name, False, str(error).removeprefix(f"{model}: "))
         return Report(f"Self-check of {model}", facts, (*checks, failed), versions=describe_python_packages())
-    facts |= _describe_providers(session) | _describe_model(model, session)
+    facts |= _describe_providers(session) | _describe_model(file, session)
     checks += [Check("provider", True, f"{session.provider} runs"), Check("model file", True, "as it was exported")]
     probes = session.metadata.probes
     many = len(probes.names) >= MIN_PROBES
@@ -72,7 +80,7 @@ def self_check(model: Path, provider: ProviderChoice = "auto") -> Report:
     if parity:
         for check in (_check_bad_strokes, _check_no_rows, _check_rows):
             checks.append(_guarded(check, session))
-        placement = _place_nodes(model, provider, probes)
+        placement = _place_nodes(file, provider, session)
         checks.append(_check_placement(session, placement))
         facts["nodes that ran"] = "; ".join(f"{provider}: {_count(ops)}" for provider, ops in placement.items())
         facts["one sketch"] = _time_one(session)
@@ -158,20 +166,15 @@ def _check_rows(session: Session) -> Check:
     return Check("rows are independent", False, f"a row's answer moves: {moved} (tolerance {FP32_TOLERANCE:.0e})")
 
 
-def _place_nodes(model: Path, provider: ProviderChoice, probes: Probes) -> dict[str, Counter[str]]:
+def _place_nodes(file: ModelFile, provider: ProviderChoice, opened: Session) -> dict[str, Counter[str]]:
     """Return which operators ran on which provider, by ONNX Runtime's own profile of one batch."""
+    strokes = file.check().metadata.probes.strokes
     with tempfile.TemporaryDirectory() as folder:
-        options = import_onnxruntime().SessionOptions()
+        options = session_options()
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "profile")
-        options.log_severity_level = 4
-        session, _ = start_session(model, options, provider)
-        states = {
-            value.name: np.zeros([size if isinstance(size, int) else len(probes.names) for size in value.shape], "f4")
-            for value in session.get_inputs()
-            if value.name != STROKES
-        }
-        session.run(OUTPUTS, {STROKES: probes.strokes, **states})
+        session, _ = start_session(file.content, options, provider)
+        session.run(OUTPUTS, {STROKES: strokes, **opened.zero_state(len(strokes))})
         events = json.loads(Path(session.end_profiling()).read_text())
     placement: dict[str, Counter[str]] = {}
     for event in events:
@@ -230,11 +233,11 @@ def _describe_providers(session: Session | None) -> dict[str, str]:
     return facts
 
 
-def _describe_model(path: Path, session: Session) -> dict[str, str]:
-    metadata, header = session.metadata, read_header(path.read_bytes())
+def _describe_model(file: ModelFile, session: Session) -> dict[str, str]:
+    metadata, header = session.metadata, file.header
     trained = "random weights" if metadata.random_weights else "trained"
     return {
-        "model": f"{path.stat().st_size / 1e6:.1f} MB, {metadata.precision}, {trained}, "
+        "model": f"{len(file.content) / 1e6:.1f} MB, {metadata.precision}, {trained}, "
         f"{len(metadata.labels)} classes, opset {header.opsets.get('', 0)}, IR version {header.ir_version}",
         "weights": f"sha256 {metadata.weights_sha256}",
         "content": f"sha256 {session.content_sha256}",

@@ -19,6 +19,7 @@ from sketch_infer.inference.providers import CPU, ProviderChoice
 from sketch_infer.inference.session import Session
 from sketch_infer.model.contract import ModelMetadata
 from sketch_infer.model.labels import choose_labels
+from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.pen_lines import PenLines
 from sketch_infer.strokes.preprocess import FloatArray, as_sketches, drawings_to_sketches
 from sketch_infer.strokes.simplify import simplify
@@ -34,12 +35,12 @@ class Classifier:
     """Classify sketches with an exported model.
 
     Several threads may share one. A pickled copy opens the same file again where it is unpickled, and refuses another
-    one. It does not survive a fork, because ONNX Runtime's threads do not: open one in each process. `close`, or the
-    end of a `with` block, gives the memory back.
+    one. A child of a fork cannot use its parent's, because ONNX Runtime's threads are not copied: open one in each
+    process. `close`, or the end of a `with` block, gives the memory back.
 
     Args:
         model: path of an `.onnx` file that sketch-export wrote, or the name of an installed model,
-            "quickdraw-40" (the default) or "quickdraw-345".
+            "quickdraw-40" (the default) or "quickdraw-345"; or a file that was read already.
         provider: "cuda", "cpu", or "auto" for CUDA where it starts and else the CPU.
         batch_size: sketches per call into ONNX Runtime.
         threads: batches that run at a time, each on one thread; None for as many as there are cores to use, and for one
@@ -63,7 +64,7 @@ class Classifier:
 
     def __init__(
         self,
-        model: str | Path | None = None,
+        model: str | Path | ModelFile | None = None,
         provider: ProviderChoice = "auto",
         batch_size: int = DEFAULT_BATCH_SIZE,
         threads: int | None = None,
@@ -74,7 +75,7 @@ class Classifier:
             raise ValueError(f"expected batch_size >= 1, found {batch_size}")
         if threads is not None and threads < 1:
             raise ValueError(f"expected threads >= 1, found {threads}")
-        self._model = find_model(model)
+        self._model = model if isinstance(model, ModelFile) else find_model(model)
         self._session: Session | None = Session(self._model, provider)
         self._metadata, self._provider = self._session.metadata, self._session.provider
         self._columns = None if labels is None else choose_labels(labels, self._metadata.labels)
@@ -86,7 +87,8 @@ class Classifier:
         self._opening = threading.Lock()
         self._process = os.getpid()
         # An own path is kept whole, so that it is found from another folder; a name is each installation's own model.
-        kept = model if model is None or str(model) in MODEL_NAMES else Path(model).absolute()
+        name = model.name if isinstance(model, ModelFile) else model
+        kept = name if name is None or str(name) in MODEL_NAMES else Path(name).absolute()
         options = {
             "provider": provider,
             "batch_size": batch_size,
@@ -127,6 +129,9 @@ class Classifier:
 
     def close(self) -> None:
         """Give the model's memory back; later calls of `predict` fail. Closing twice does nothing."""
+        if self._process != os.getpid():  # a fork's copy, whose lock a thread of the parent may hold
+            self._session = self._shared = None
+            return
         with self._opening:
             self._session = self._shared = None
 

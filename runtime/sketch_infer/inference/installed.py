@@ -7,7 +7,7 @@ from typing import get_args
 
 from sketch_infer.errors import ModelFileError
 from sketch_infer.model.contract import ModelMetadata, Precision
-from sketch_infer.model.onnx_header import read_header
+from sketch_infer.model.model_file import ModelFile
 
 DEFAULT = "quickdraw-40"
 
@@ -95,8 +95,7 @@ def installed_models() -> Iterator[InstalledModel]:
         for precision in get_args(Precision):
             path = _path(name, precision)
             if path.is_file():
-                metadata = ModelMetadata.from_props(read_header(path.read_bytes()).props)
-                yield InstalledModel(name, precision, path, metadata)
+                yield InstalledModel(name, precision, path, ModelFile.read(path).check().metadata)
 
 
 def _path(name: str, precision: str) -> Path:

@@ -8,14 +8,16 @@ reason is found by loading the libraries one by one.
 import contextlib
 import ctypes
 import io
+import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from sketch_infer.errors import DependencyError, ModelFileError, ProviderError
+from sketch_infer.inference.forks import keep_in_children
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, SessionOptions
@@ -29,9 +31,14 @@ CUDA = "CUDAExecutionProvider"
 INSTALL_CUDA = "pip install 'onnxruntime-gpu[cuda,cudnn]'"
 
 _FATAL = 4
-"""ONNX Runtime's log severity that leaves only what ends the process."""
+"""ONNX Runtime's log severity for what ends the process, and nothing else."""
 
-_one_at_a_time = threading.Lock()
+_one_at_a_time = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    # A child would inherit the lock, taken by a thread that it does not have, and the redirected stdout.
+    os.register_at_fork(
+        before=_one_at_a_time.acquire, after_in_parent=_one_at_a_time.release, after_in_child=_one_at_a_time.release
+    )
 
 
 def import_onnxruntime() -> ModuleType:
@@ -52,11 +59,33 @@ def import_onnxruntime() -> ModuleType:
     return module
 
 
-def start_session(model: Path, options: "SessionOptions", provider: ProviderChoice) -> tuple["InferenceSession", str]:
+def session_options(threads: int = 1) -> "SessionOptions":
+    """Return the options of every session.
+
+    Args:
+        threads: threads that share each operator's work; more than one is for a sketch at a time.
+
+    Raises:
+        DependencyError: if onnxruntime is not installed.
+    """
+    options = import_onnxruntime().SessionOptions()
+    options.intra_op_num_threads = threads
+    if threads > 1:
+        # A step of the LSTM is too short to wake a thread for: the second one waits for it awake, and goes to sleep
+        # when the run is over.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+    options.log_severity_level = _FATAL  # what fails is raised, in one line, and not logged as well
+    return options
+
+
+def start_session(
+    content: bytes, options: "SessionOptions", provider: ProviderChoice
+) -> tuple["InferenceSession", str]:
     """Open a model on the provider that was asked for, or say why that cannot be.
 
     Args:
-        model: an ONNX file.
+        content: of an ONNX file: its bytes, because a path that is opened again may be another file.
         options: threads and the like.
         provider: "cuda" or nothing, "cpu", or "auto": CUDA where it starts, else the CPU.
 
@@ -68,13 +97,13 @@ def start_session(model: Path, options: "SessionOptions", provider: ProviderChoi
         ModelFileError: if ONNX Runtime cannot use the file.
     """
     if provider == "cpu":
-        return _open_on_cpu(model, options), ""
+        return _open_on_cpu(content, options), ""
     reason = missing_for_cuda()
     if not reason:
         try:
-            session = _open_on_cuda(model, options)
+            session = _open_on_cuda(content, options)
         except Exception as error:  # its exception classes share no base but Exception
-            _open_on_cpu(model, options)  # raises if it is the file that is at fault
+            _open_on_cpu(content, options)  # raises if it is the file that is at fault
             reason = _one_line(error)
         else:
             if session.get_providers()[0] == CUDA:
@@ -82,37 +111,48 @@ def start_session(model: Path, options: "SessionOptions", provider: ProviderChoi
             reason = _why_cuda_failed()
     if provider == "cuda":
         raise ProviderError(f"CUDA did not start: {reason}")
-    return _open_on_cpu(model, options), reason
+    return _open_on_cpu(content, options), reason
 
 
-def _open_on_cuda(model: Path, options: "SessionOptions") -> "InferenceSession":
+def _open_on_cuda(content: bytes, options: "SessionOptions") -> "InferenceSession":
     onnxruntime = import_onnxruntime()
     with quiet(onnxruntime):
         onnxruntime.preload_dlls()
         if missing := _missing_cudnn():
             raise ProviderError(missing)
-        return onnxruntime.InferenceSession(
-            str(model),
-            sess_options=options,
+        return _open(
+            content,
+            options,
             # TF32, the default, keeps 10 bits of a float32's 23: too few for parity with eager PyTorch. And by default
             # cuDNN times every convolution algorithm anew for each batch size.
-            providers=[(CUDA, {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}), CPU],
-            # Else a failing run would silently be repeated on the CPU, and by every later run.
-            enable_fallback=0,
+            [(CUDA, {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}), CPU],
         )
 
 
-def _open_on_cpu(model: Path, options: "SessionOptions") -> "InferenceSession":
+def _open_on_cpu(content: bytes, options: "SessionOptions") -> "InferenceSession":
     onnxruntime = import_onnxruntime()
     # Unpack what is stored in half precision: a product with what is not constant by then rounds a single row unlike
     # one of many. The exporter has left nothing else to optimize.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     try:
-        return onnxruntime.InferenceSession(str(model), sess_options=options, providers=[CPU], enable_fallback=0)
+        return _open(content, options, [CPU])
     except Exception as error:  # its exception classes share no base but Exception
         raise ModelFileError(
             f"not a model that ONNX Runtime {onnxruntime.__version__} can open: {_one_line(error)}"
         ) from error
+
+
+def _open(content: bytes, options: "SessionOptions", providers: Sequence[Any]) -> "InferenceSession":
+    session = import_onnxruntime().InferenceSession(
+        content,
+        sess_options=options,
+        providers=providers,
+        # Else a failing run would silently be repeated on the CPU, and by every later run.
+        enable_fallback=0,
+    )
+    session._model_bytes = None  # kept for that fallback: as much memory as the model takes already
+    keep_in_children(session)
+    return session
 
 
 def _one_line(error: Exception) -> str:

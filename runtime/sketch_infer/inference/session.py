@@ -1,4 +1,4 @@
-"""One ONNX Runtime session over one model file, held to the contract of `model_file`."""
+"""One ONNX Runtime session over one model file, held to its contract."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from sketch_infer.errors import InputError, ModelFileError, ProviderError
-from sketch_infer.inference.providers import CUDA, PROVIDER_CHOICES, ProviderChoice, import_onnxruntime, start_session
-from sketch_infer.model.contract import INT8_RANGE, OUTPUTS, STATES, STROKES, ModelMetadata, check_signature
-from sketch_infer.model.integrity import ContentCheck
+from sketch_infer.inference.providers import CUDA, PROVIDER_CHOICES, ProviderChoice, session_options, start_session
+from sketch_infer.model.contract import INT8_RANGE, OUTPUTS, STROKES
+from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray
 
 
@@ -23,11 +23,11 @@ class Session:
         state_shapes: (n_layers * 2, hidden_size) of the initial-state inputs by name; empty for a model without.
     """
 
-    def __init__(self, model: str | Path, provider: ProviderChoice = "auto", threads: int = 1) -> None:
+    def __init__(self, model: str | Path | ModelFile, provider: ProviderChoice = "auto", threads: int = 1) -> None:
         """Open the file.
 
         Args:
-            model: path of an `.onnx` file that sketch-export wrote.
+            model: path of an `.onnx` file that sketch-export wrote, or the file read already.
             provider: "cuda", "cpu", or "auto" for CUDA where it starts and else the CPU.
             threads: threads that share each operator's work; more than one is for a sketch at a time.
 
@@ -39,38 +39,24 @@ class Session:
         """
         if provider not in PROVIDER_CHOICES:
             raise ValueError(f"expected provider {' or '.join(PROVIDER_CHOICES)}, found {provider!r}")
-        path = Path(model)
-        if not path.is_file():
-            raise ModelFileError(f"{model}: expected a model file, found {'a folder' if path.is_dir() else 'nothing'}")
-        try:
-            self._open(path, provider, threads)
-        except ModelFileError as error:
-            raise ModelFileError(f"{model}: {error}") from error
-
-    def _open(self, path: Path, provider: ProviderChoice, threads: int) -> None:
-        content = ContentCheck(path)
-        options = import_onnxruntime().SessionOptions()
-        options.intra_op_num_threads = threads
-        if threads > 1:
-            # A step of the LSTM is too short to wake a thread for: the second one waits for it awake, and goes to sleep
-            # when the run is over.
-            options.add_session_config_entry("session.intra_op.allow_spinning", "1")
-            options.add_session_config_entry("session.force_spinning_stop", "1")
-        options.log_severity_level = 4  # what fails is raised, in one line, and not logged as well
-        props = content.header.props
-        self.metadata = ModelMetadata.from_props(props)
-        self.content_sha256 = content.finish(props)  # before ONNX Runtime sees the file
-        self._session, self.cuda_missing = start_session(path, options, provider)
+        file = ModelFile.read(model)
+        options = session_options(threads)  # while the file's hash is computed
+        checked = file.check()  # before ONNX Runtime sees the file
+        self.metadata, self.content_sha256 = checked.metadata, checked.content_sha256
+        self.state_shapes = checked.state_shapes
+        with file.named():
+            self._session, self.cuda_missing = start_session(file.content, options, provider)
         if self.metadata.precision == "int8" and self._session.get_providers()[0] == CUDA:
             self.cuda_missing = "ONNX Runtime's int8 LSTM runs on the CPU alone"
             if provider == "cuda":
-                raise ProviderError(f"{path}: {self.cuda_missing}; use the fp32 model for CUDA")
-            self._session, _ = start_session(path, options, "cpu")
-        inputs = {value.name: (value.type, value.shape) for value in self._session.get_inputs()}
-        outputs = {value.name: (value.type, value.shape) for value in self._session.get_outputs()}
-        check_signature(inputs, outputs, self.metadata)
+                raise ProviderError(f"{file.name}: {self.cuda_missing}; use the fp32 model for CUDA")
+            self._session, _ = start_session(file.content, options, "cpu")
         self.provider: str = self._session.get_providers()[0]
-        self.state_shapes = {name: (inputs[name][1][0], inputs[name][1][2]) for name in STATES if name in inputs}
+
+    def zero_state(self, rows: int) -> dict[str, FloatArray]:
+        """Return the initial state that PyTorch takes when none is given, for the inputs that the model has."""
+        shapes = self.state_shapes.items()
+        return {name: np.zeros((layers, rows, hidden), np.float32) for name, (layers, hidden) in shapes}
 
     def run(self, strokes: FloatArray, state: Mapping[str, FloatArray] | None = None) -> dict[str, FloatArray]:
         """Run one batch, as it is, in one call.
@@ -99,11 +85,7 @@ class Session:
                 f"expected strokes within -{INT8_RANGE:g} and {INT8_RANGE:g} for an int8 model, found {largest:g}; "
                 "min-max scale the drawings, or use the fp32 model"
             )
-        if state is None:
-            state = {
-                name: np.zeros((layers, len(strokes), hidden), np.float32)
-                for name, (layers, hidden) in self.state_shapes.items()
-            }
+        state = self.zero_state(len(strokes)) if state is None else state
         found = {name: array.shape for name, array in state.items()}
         needed = {name: (layers, len(strokes), hidden) for name, (layers, hidden) in self.state_shapes.items()}
         if found != needed:

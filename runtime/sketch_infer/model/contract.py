@@ -12,7 +12,7 @@ import numpy as np
 
 from sketch_infer.errors import ModelFileError, printable
 from sketch_infer.model.labels import check_labels
-from sketch_infer.strokes.preprocess import INPUT_SIZE, PREPROCESSING, FloatArray
+from sketch_infer.strokes.preprocess import PREPROCESSING, FloatArray
 
 FORMAT_VERSION = 1
 
@@ -32,6 +32,9 @@ BATCH = "batch"
 """Name of the one dynamic axis, shared by inputs and outputs."""
 
 _PREFIX = "sketch_infer."
+
+_MAX_SEQUENCE_LENGTH = 2**16
+"""Points per sketch: what a file may ask memory for."""
 
 _LARGEST_ARRAY = 2**24
 """Bytes of a probe array that a file may ask for, of which a kilobyte may unpack to a million: not the whole memory."""
@@ -139,14 +142,14 @@ class ModelMetadata:
             labels = json.loads(values["labels"])
             return cls(
                 labels=check_labels(labels, len(labels)),
-                sequence_length=int(values["sequence_length"]),
+                sequence_length=_check_length(int(values["sequence_length"])),
                 preprocessing=values["preprocessing"],
                 precision=_check_precision(values["precision"]),
                 random_weights={"true": True, "false": False}[values["random_weights"]],
-                weights_sha256=values["weights_sha256"],
-                int8_agreement=json.loads(values["int8_agreement"]),
-                tolerance=json.loads(values["tolerance"]),
-                tool_versions=json.loads(values["tool_versions"]),
+                weights_sha256=_check_sha256(values["weights_sha256"]),
+                int8_agreement=_check_numbers(json.loads(values["int8_agreement"])),
+                tolerance=_check_numbers(json.loads(values["tolerance"])),
+                tool_versions=_check_texts(json.loads(values["tool_versions"])),
                 probes=Probes.from_json(values["probes"]),
                 reject_below=_check_probability(json.loads(values.get("reject_below", "null"))),
             )
@@ -168,49 +171,34 @@ def _check_probability(value: Any) -> float | None:
     return value
 
 
-def check_signature(
-    inputs: Mapping[str, tuple[str, list[int | str | None]]],
-    outputs: Mapping[str, tuple[str, list[int | str | None]]],
-    metadata: ModelMetadata,
-) -> None:
-    """Check a model's declared inputs and outputs, each name to (type, shape), against the contract.
-
-    Raises:
-        ModelFileError: if a name, type or axis is not as the module's constants say, or the probes do not fit them.
-    """
-    expected_outputs: dict[str, list[int | str | None]] = {name: [BATCH, len(metadata.labels)] for name in OUTPUTS}
-    strokes_shape: list[int | str | None] = [BATCH, metadata.sequence_length, INPUT_SIZE]
-    if list(inputs) not in ([STROKES], [STROKES, *STATES]):
-        raise ModelFileError(
-            f"expected input {STROKES} (and optionally {', '.join(STATES)}), found {', '.join(inputs)}"
-        )
-    if list(outputs) != list(OUTPUTS):
-        raise ModelFileError(f"expected outputs {', '.join(OUTPUTS)}, found {', '.join(outputs)}")
-    declared = {STROKES: inputs[STROKES], **outputs}
-    for name, shape in {STROKES: strokes_shape, **expected_outputs}.items():
-        if declared[name] != ("tensor(float)", shape):
-            found_type, found_shape = declared[name]
-            raise ModelFileError(f"expected {name} as tensor(float) {shape}, found {found_type} {found_shape}")
-    for name in inputs.keys() & set(STATES):
-        found_type, found_shape = inputs[name]
-        if found_type != "tensor(float)" or len(found_shape) != 3 or found_shape[1] != BATCH:
-            raise ModelFileError(
-                f"expected {name} as tensor(float) [layers * 2, batch, hidden], found {found_type} {found_shape}"
-            )
-    _check_probes(metadata)
+def _check_length(length: int) -> int:
+    if not 1 <= length <= _MAX_SEQUENCE_LENGTH:
+        raise ValueError(f"sequence_length {length}")
+    return length
 
 
-def _check_probes(metadata: ModelMetadata) -> None:
-    """Check that the probes are inputs and outputs of this very signature."""
-    probes, n_classes = metadata.probes, len(metadata.labels)
-    n_probes = len(probes.names)
-    expected = {
-        STROKES: (n_probes, metadata.sequence_length, INPUT_SIZE),
-        **dict.fromkeys(OUTPUTS, (n_probes, n_classes)),
-    }
-    found = {STROKES: probes.strokes.shape, **{name: array.shape for name, array in probes.outputs.items()}}
-    if found != expected:
-        raise ModelFileError(f"expected probes of shapes {expected}, found {found}; export it again")
+def _check_sha256(text: str) -> str:
+    if len(text) != 64 or not set(text) <= set("0123456789abcdef"):
+        raise ValueError(f"weights_sha256 {text!r:.60}")
+    return text
+
+
+def _check_numbers(values: Any) -> Mapping[str, float]:
+    if not all(isinstance(value, int | float) and math.isfinite(value) for value in _check_names(values).values()):
+        raise ValueError(f"expected finite numbers by name, found {values!r:.60}")
+    return cast(Mapping[str, float], values)
+
+
+def _check_texts(values: Any) -> Mapping[str, str]:
+    if not all(isinstance(value, str) and value.isprintable() for value in _check_names(values).values()):
+        raise ValueError(f"expected texts by name, found {values!r:.60}")
+    return cast(Mapping[str, str], values)
+
+
+def _check_names(values: Any) -> Mapping[str, Any]:
+    if not isinstance(values, dict) or not all(name.isprintable() for name in values):
+        raise ValueError(f"expected values by name, found {values!r:.60}")
+    return values
 
 
 def _encode(array: FloatArray) -> dict[str, Any]:

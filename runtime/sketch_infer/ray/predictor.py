@@ -1,6 +1,5 @@
 """The class that Ray's actors are made of."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from sketch_infer.inference.batching import DEFAULT_BATCH_SIZE
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.inference.stream import classify_sketches
+from sketch_infer.model.model_file import ModelFile
 from sketch_infer.ray.columns import answers, strokes_of
 from sketch_infer.readers.drawings import Row, prepare_drawings
 from sketch_infer.readers.sketch import InputFormat, OnError, Reading, Sketch, check_on_error
@@ -60,10 +60,8 @@ class SketchPredictor:
     ) -> None:
         check_on_error(on_error)
         if isinstance(model, ray.ObjectRef):
-            with tempfile.TemporaryDirectory(prefix="sketch-infer-") as folder:
-                path = Path(folder) / "model.onnx"
-                path.write_bytes(ray.get(model))
-                self._classifier = Classifier(path, provider, batch_size, 1, labels, reject)
+            file = ModelFile("the model in Ray's object store", ray.get(model))
+            self._classifier = Classifier(file, provider, batch_size, 1, labels, reject)
         else:
             self._classifier = Classifier(model, provider, batch_size, 1, labels, reject)
         self._top_k, self._logits = top_k, logits
