@@ -19,16 +19,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-
-def printable(text: str, most: int = 60) -> str:
-    """Return what a file says of itself as a message may quote it: cut short, and escaped where it is no plain text."""
-    return text[:most] if text[:most].isprintable() else repr(text)[:most]
+from sketch_infer.untrusted import one_line
 
 
 class SketchError(Exception):
     """Base of all errors of this project; `exit_code` is what the commands end with."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())  # one line, whatever the names of files and columns in it hold
 
 
 class InputError(SketchError, ValueError):

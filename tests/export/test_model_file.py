@@ -97,7 +97,7 @@ def change(model: onnx.ModelProto, kind: str) -> None:
     [
         ("no metadata", "has no sketch_infer metadata"),
         ("future format", "expected format version 1, found 2"),
-        ("format of two lines", r"expected format version 1, found '2\\x0c3\\n4'"),
+        ("format of two lines", r"expected format version 1, found 2\\x0c3\\n4;"),
         ("no labels", "its metadata lacks 'labels'"),
         ("fewer labels", r"expected log_probs as tensor\(float\) \['batch', 2\]"),
         ("labels of numbers", "its metadata is damaged"),

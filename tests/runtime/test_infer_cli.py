@@ -113,9 +113,21 @@ def test_cut_sketches_are_counted(sketch_infer: Run, tiny_onnx: Path, tmp_path: 
     assert "warning: cut 3 of 5 sketches to the network's 24 points" in result.stderr
 
 
-def test_auto_says_what_runs(sketch_infer: Run, tiny_onnx: Path, strokes_file: Path) -> None:
-    assert "running on " in sketch_infer(strokes_file, "--model", tiny_onnx).stderr
-    assert sketch_infer(strokes_file, "--model", tiny_onnx, "--provider", "cpu").stderr == ""
+def test_cuda_is_not_spoken_of_where_there_is_no_card_and_nobody_asks(
+    sketch_infer: Run, tiny_onnx: Path, strokes_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(*options: str) -> str:
+        return sketch_infer(strokes_file, "--model", tiny_onnx, *options).stderr
+
+    monkeypatch.setattr("sketch_infer.cli.main.has_nvidia_card", lambda: False)
+    assert said("--provider", "auto").startswith("running on ")
+    assert "running on " in said("--verbose")
+    assert said("--provider", "cpu") == ""
+    if "CUDA" not in said("--provider", "auto").split(";")[0]:  # no card here
+        assert said() == ""
+    monkeypatch.setattr("sketch_infer.cli.main.has_nvidia_card", lambda: True)
+    assert "running on " in said()
+    assert said("--quiet") == ""
 
 
 def test_random_weights_warn(sketch_infer: Run) -> None:

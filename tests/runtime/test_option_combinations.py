@@ -22,6 +22,7 @@ GIVEN = {
     "--engine ray": ["--engine", "ray"],
     "--model FILE": ["--model", "a.onnx"],
     "--labels": ["--labels", "cat,dog"],
+    "--provider": ["--provider", "cpu"],
     "--precision": ["--precision", "int8"],
     "--input-format": ["--input-format", "raw"],
     "--on-error": ["--on-error", "skip"],

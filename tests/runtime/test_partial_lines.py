@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -234,17 +235,22 @@ def test_the_identity_is_of_the_content(tmp_path: Path) -> None:
     assert run_identity([str(path), str(path)], "model", 5) not in found
 
 
-def test_a_replaced_input_is_not_continued(sketch_infer: Run, tiny_onnx: Path, strokes_file: Path) -> None:
+def test_a_replaced_input_is_not_continued(
+    sketch_infer: Run, tiny_onnx: Path, strokes_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identities = []
+
+    def remember(*arguments: Any) -> str:
+        identities.append(run_identity(*arguments))
+        return identities[-1]
+
+    monkeypatch.setattr("sketch_infer.cli.main.run_identity", remember)
     output = strokes_file.with_name("out.jsonl")
     options = (strokes_file, "--model", tiny_onnx, "--output", output, "--quiet")
     assert sketch_infer(*options).exit_code == 0
     whole, status = output.read_bytes(), strokes_file.stat()
     output.unlink()
-    # As a killed run leaves it.
-    from sketch_infer import Classifier
-
-    identity = run_identity([str(strokes_file)], Classifier(tiny_onnx, "cpu").content_sha256, "auto", 5)
-    interrupt(output, whole[: len(whole) // 2].decode(), identity)
+    interrupt(output, whole[: len(whole) // 2].decode(), identities[0])
     strokes = np.load(strokes_file)
     np.save(strokes_file, strokes[::-1])
     os.utime(strokes_file, ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -1,7 +1,6 @@
 """A report as one HTML page that needs nothing else: no script, no font, no other file."""
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from pathlib import Path
 
 from sketch_infer.atomic import write_atomically
@@ -9,6 +8,7 @@ from sketch_infer.checks.parity import HISTOGRAM_EDGES, ParityReport
 from sketch_infer.checks.report import Report, SketchAnswer
 from sketch_infer.html.page import page_head
 from sketch_infer.html.sketch_svg import sketch_svg
+from sketch_infer.untrusted import html_text
 
 
 def to_html(report: Report) -> str:
@@ -22,10 +22,10 @@ def to_html(report: Report) -> str:
         ("Found", _table((), tuple(report.facts.items()))),
         ("Versions", _table((), tuple(report.versions.items())) if report.versions else ""),
     ]
-    body = "\n".join(f"<h2>{escape(title)}</h2>\n{content}" for title, content in sections if content)
+    body = "\n".join(f"<h2>{html_text(title)}</h2>\n{content}" for title, content in sections if content)
     kind = "good" if report else "bad"
     return f"""{page_head(report.title, ("report.css",))}\
-<p class="verdict {kind}"><span>{escape(report.summary)}</span></p>
+<p class="verdict {kind}"><span>{html_text(report.summary)}</span></p>
 {body}
 </body>
 </html>
@@ -33,11 +33,11 @@ def to_html(report: Report) -> str:
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]], marked: frozenset[int] = frozenset()) -> str:
-    head = f"<tr>{''.join(f'<th>{escape(cell)}</th>' for cell in header)}</tr>\n" if header else ""
+    head = f"<tr>{''.join(f'<th>{html_text(cell)}</th>' for cell in header)}</tr>\n" if header else ""
     lines = []
     for number, row in enumerate(rows):
         kind = ' class="marked"' if number in marked else ""
-        lines.append(f"<tr{kind}>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>")
+        lines.append(f"<tr{kind}>{''.join(f'<td>{html_text(cell)}</td>' for cell in row)}</tr>")
     return f'<div class="wide"><table>\n{head}{chr(10).join(lines)}\n</table></div>'
 
 
@@ -91,7 +91,7 @@ def _histogram(parity: ParityReport) -> str:
             f'<rect x="{x}" y="{20 + height - tall:.1f}" width="{width - 8}" height="{tall:.1f}" fill="var(--bar)"/>'
             f'<text x="{x + (width - 8) / 2}" y="{16 + height - tall:.1f}" text-anchor="middle">'
             f"{f'{count / total:.1%}' if count else ''}</text>"
-            f'<text x="{x + (width - 8) / 2}" y="{height + 36}" text-anchor="middle">{escape(name)}</text>'
+            f'<text x="{x + (width - 8) / 2}" y="{height + 36}" text-anchor="middle">{html_text(name)}</text>'
         )
     across, down = left * 2 + len(counts) * width, height + 44
     return (
@@ -113,7 +113,7 @@ def _sketches(sketches: Sequence[SketchAnswer]) -> str:
         ]
         differs = [eager[0] for eager in sketch.eager] != [onnx[0] for onnx in sketch.onnx]
         table = _table(("eager", "", "ONNX", ""), rows, frozenset({0}) if differs else frozenset())
-        caption = f"<figcaption>{escape(sketch.name)}</figcaption>"
+        caption = f"<figcaption>{html_text(sketch.name)}</figcaption>"
         figures.append(f"<figure>{sketch_svg(sketch.strokes)}<div>{caption}{table}</div></figure>")
     return f'<div class="sketches">\n{chr(10).join(figures)}\n</div>'
 

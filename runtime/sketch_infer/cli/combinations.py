@@ -14,6 +14,21 @@ _SELF_CHECK = "it runs the sketches that the model file carries, and prints its 
 _EVALUATE_ALONE = "the evaluation is printed as a table or as json"
 _RAY_FORMAT = "Ray writes a folder of parquet shards"
 
+_OF_CLASSIFYING = (
+    "STROKES",
+    "--labels",
+    "--reject",
+    "--input-format",
+    "--on-error",
+    "--output",
+    "--top-k",
+    "--resume",
+    "--evaluate",
+    "--compare-eager",
+    "--batch-size",
+    "--threads",
+)
+
 CONFLICTS: Mapping[tuple[str, str], str] = {
     ("--model FILE", "--precision"): "--precision chooses between the files of an installed model",
     ("--quiet", "--verbose"): "one asks for less and the other for more",
@@ -22,22 +37,10 @@ CONFLICTS: Mapping[tuple[str, str], str] = {
         (f"--output FILE.{suffix}", "--format"): f"a .{suffix} file has one format; leave one of the two out"
         for suffix in FILE_FORMATS
     },
+    **{("--self-check", other): _SELF_CHECK for other in _OF_CLASSIFYING},
     **{
-        ("--self-check", other): _SELF_CHECK
-        for other in (
-            "STROKES",
-            "--labels",
-            "--reject",
-            "--input-format",
-            "--on-error",
-            "--output",
-            "--top-k",
-            "--resume",
-            "--evaluate",
-            "--compare-eager",
-            "--batch-size",
-            "--threads",
-        )
+        ("--list-labels", other): "it prints the model's labels, one per line, and classifies nothing"
+        for other in (*_OF_CLASSIFYING, "--self-check", "--format", "--provider")
     },
     ("--self-check", "--format csv"): "the self-check is printed as a table or as json",
     ("--self-check", "--format jsonl"): "the self-check is printed as a table or as json",
@@ -58,6 +61,7 @@ CONFLICTS: Mapping[tuple[str, str], str] = {
     ("--engine ray", "--compare-eager"): "Ray's workers have no PyTorch",
     ("--engine ray", "--self-check"): "the self-check is about one machine; run it on each",
     ("--engine ray", "--report"): "--report belongs to --self-check",
+    ("--engine ray", "--list-labels"): "the model is read on this machine",
 }
 """Pairs that do not go together, and why."""
 
@@ -116,7 +120,7 @@ def check_combination(context: click.Context, options: Options) -> None:
     for one, other in NEEDS.items():
         if holds(one) and not holds(other):
             raise click.UsageError(f"{one} needs {other}")
-    if not options.strokes and not options.self_check:
+    if not options.strokes and not (options.self_check or options.list_labels):
         raise click.UsageError("expected STROKES, files to classify; or --self-check")
     if options.strokes.count(STDIN) > 1:
         raise click.UsageError("standard input, -, can be read only once")

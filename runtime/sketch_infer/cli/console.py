@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import signal
 import sys
@@ -12,8 +13,9 @@ from typing import IO, Any
 
 import click
 
-from sketch_infer.errors import OutputError, SketchError
+from sketch_infer.errors import InputError, OutputError, SketchError
 from sketch_infer.inference.providers import PROVIDER_CHOICES
+from sketch_infer.untrusted import one_line
 
 REPORT_SUFFIXES = (".html", ".json")
 
@@ -37,8 +39,14 @@ def _color() -> bool | None:
     return False if os.environ.get("NO_COLOR") else None
 
 
+def say(text: str, err: bool = False) -> None:
+    """Print lines to stdout (or stderr) in which names of files and labels cannot command the terminal."""
+    click.echo("\n".join(map(one_line, text.split("\n"))), err=err)
+
+
 def note(text: str) -> None:
-    """Print to stderr, so that stdout carries results alone; a word that ends in a colon at the start is coloured."""
+    """Print one line to stderr, where no results are; a word that ends in a colon at its start is coloured."""
+    text = one_line(text)
     kind, colon, rest = text.partition(": ")
     if colon and kind in ("warning", "note"):
         text = f"{click.style(kind + ':', fg='yellow' if kind == 'warning' else 'cyan')} {rest}"
@@ -70,6 +78,12 @@ def _all_signals_as_ctrl_c() -> Iterator[None]:
 class _ErrorsToExitCodes(click.Command):
     """Turns this project's errors into one line on stderr and the error's exit code."""
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command; what standard output has no letters for (on Windows, or in LANG=C) is escaped."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        return super().main(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         ctx.color = _color()
         try:
@@ -79,13 +93,23 @@ class _ErrorsToExitCodes(click.Command):
                 sys.stdout.flush()  # else a full disk would show as a traceback at exit
         except SketchError as error:
             raise _Failure(error) from error
+        except click.UsageError as error:
+            raise click.UsageError(one_line(error.message), error.ctx) from error
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise  # `| head`: click ends quietly
-            with contextlib.suppress(OSError, AttributeError):  # what is left in the buffer cannot be written either
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise _Failure(OutputError(f"standard output cannot be written: {error.strerror or error}")) from error
+            raise _Failure(_whose_fault(error)) from error
         return result
+
+
+def _whose_fault(error: OSError) -> SketchError:
+    """Return what the system's error is about: the file that it names, or else standard output."""
+    reason = error.strerror or error
+    if error.filename is not None:
+        return InputError(f"{error.filename}: cannot be read: {reason}")
+    with contextlib.suppress(OSError, AttributeError):  # what is left in the buffer cannot be written either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return OutputError(f"standard output cannot be written: {reason}")
 
 
 class Command(_ErrorsToExitCodes):

@@ -1,15 +1,14 @@
 """One run of `sketch-infer` over files: read, classify, write, judge."""
 
 import json
+import sys
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from sketch_infer.checks.evaluation import Tally, format_evaluations
-from sketch_infer.cli.console import note
+from sketch_infer.cli.console import note, say
 from sketch_infer.cli.progress import CommandReading
 from sketch_infer.errors import InputError, ParityError, SkippedError
 from sketch_infer.inference.classifier import Classifier
@@ -79,7 +78,7 @@ class Job:
             self._classify(None)
             return
         with open_writer(format_, output, top_k, self._classifier.classes, tuple(self._sources)) as writer:
-            self._classify(writer, with_bar=output is not None or format_ != "table")
+            self._classify(writer, with_bar=output is not None or not sys.stdout.isatty())
             writer.finish()
 
     def run_resumably(self, partial: PartialLines, top_k: int) -> None:
@@ -110,7 +109,7 @@ class Job:
                 self._reading.classified(len(sketches))
         if self._comparison:
             parity = self._comparison.report()
-            note(str(parity))
+            say(str(parity), err=True)
             if not parity:  # before an --output is complete: the answers are not to be trusted
                 raise ParityError("the model differs from eager PyTorch; see the report above")
 
@@ -128,7 +127,7 @@ class Job:
             if not self._n_sketches:
                 raise InputError("no sketches to evaluate on: the input has no rows that can be used")
             found = self._tally.evaluation()
-            click.echo(json.dumps(found.to_dict(), indent=2) if as_json else format_evaluations({"": found}))
+            say(json.dumps(found.to_dict(), indent=2) if as_json else format_evaluations({"": found}))
         if self._reading.n_skipped:
             raise SkippedError(
                 f"skipped {self._reading.n_skipped} that cannot be used, see above; {self._n_sketches} were classified"

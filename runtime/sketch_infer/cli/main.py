@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from sketch_infer._version import __version__
 from sketch_infer.checks.evaluation import Tally
 from sketch_infer.cli.combinations import check_combination
-from sketch_infer.cli.console import Command, note, provider_option, refuse_overwriting, report_option
+from sketch_infer.cli.console import Command, note, provider_option, refuse_overwriting, report_option, say
 from sketch_infer.cli.job import Job
 from sketch_infer.cli.options import Options
 from sketch_infer.cli.progress import CommandReading
@@ -17,7 +18,7 @@ from sketch_infer.errors import ModelFileError, ParityError
 from sketch_infer.inference.batching import DEFAULT_BATCH_SIZE
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.installed import find_model, installed_models
-from sketch_infer.inference.providers import CPU
+from sketch_infer.inference.providers import CPU, has_nvidia_card
 from sketch_infer.model.contract import PRECISIONS
 from sketch_infer.model.labels import parse_labels
 from sketch_infer.readers.files import expand_folders
@@ -44,6 +45,7 @@ Examples:
   sketch-infer --engine ray /shared/drawings --output /shared/answers --overwrite --ray-address auto
   sketch-infer strokes.npy --model mine.onnx --compare-eager mine.pt
   sketch-infer --self-check --report check.html
+  sketch-infer --list-labels                               # what the model can recognize
   sketch-infer --models; sketch-infer --version; sketch-infer --help
 """
 
@@ -162,6 +164,7 @@ def _print_models(context: click.Context, _option: click.Parameter, wanted: bool
     help="Instead of classifying, prove the model on this device against eager PyTorch's recorded answers.",
 )
 @report_option
+@click.option("--list-labels", is_flag=True, help="Print the classes that the model knows, one per line.")
 @click.option(
     "--engine",
     type=click.Choice(["local", "ray"]),
@@ -215,7 +218,9 @@ def main(**values: Any) -> None:
     options = Options(**values)
     check_combination(click.get_current_context(), options)
     model = find_model(options.model, options.precision or "fp32")
-    if options.self_check:
+    if options.list_labels:
+        say("\n".join(Classifier(model, "cpu").metadata.labels))
+    elif options.self_check:
         _run_self_check(options, model)
     elif options.engine == "ray" and options.output:
         from sketch_infer.cli.ray_job import run  # late: ray takes seconds, and need not be installed
@@ -259,7 +264,7 @@ def _run_self_check(options: Options, model: Path) -> None:
     found = self_check(model, options.provider)
     if options.report:
         write_report(found, options.report)
-    click.echo(found.to_json() if options.format_ == "json" else str(found))
+    say(found.to_json() if options.format_ == "json" else str(found))
     if not found:
         raise ParityError(f"the self-check of {model} failed; see above")
 
@@ -271,11 +276,12 @@ def _eager_comparison(checkpoint: Path) -> "EagerComparison":
 
 
 def _tell_about_model(classifier: Classifier, model: Path, options: Options) -> None:
+    asked = click.get_current_context().get_parameter_source("provider") is ParameterSource.COMMANDLINE
     auto = options.provider == "auto" and not options.quiet
     if options.verbose:
         metadata = classifier.metadata
         note(f"model {model}: {metadata.precision}, {len(metadata.labels)} classes, {metadata.sequence_length} points")
-    if auto or options.verbose:
+    if options.verbose or (auto and (asked or classifier.provider != CPU or has_nvidia_card())):
         reason = f"; no CUDA: {classifier.cuda_missing}" if classifier.provider == CPU and auto else ""
         note(f"running on {classifier.provider}{reason}")
     if classifier.metadata.random_weights:

@@ -34,6 +34,7 @@ class Options:
     evaluate: bool
     compare_eager: Path | None
     self_check: bool
+    list_labels: bool
     report: Path | None
 
     engine: Literal["local", "ray"]

@@ -3,8 +3,9 @@
 import base64
 import hashlib
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
+
+from sketch_infer.untrusted import html_text
 
 
 def read_asset(name: str) -> str:
@@ -32,9 +33,9 @@ def page_head(title: str, styles: Sequence[str], script: str | None = None) -> s
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
+<title>{html_text(title)}</title>
 <style>{"".join(map(read_asset, ("base.css", *styles)))}</style>
 </head>
 <body>
-<h1>{escape(title)}</h1>
+<h1>{html_text(title)}</h1>
 """

@@ -8,6 +8,9 @@ import numpy.typing as npt
 
 from sketch_infer.strokes.preprocess import FloatArray
 
+_SHOWN = 3
+"""Answers that the one line for a reader names."""
+
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
@@ -27,6 +30,36 @@ class Predictions:
 
     def __len__(self) -> int:
         return len(self.log_probs)
+
+    def __repr__(self) -> str:
+        first = self.log_probs[:_SHOWN]
+        shown = [f"{self.classes[row.argmax()]} {np.exp(row.max()):.1%}" for row in first]
+        more = ["..."] if len(self) > _SHOWN else []
+        sketches = f"{len(self)} sketch{'' if len(self) == 1 else 'es'}"
+        return f"<Predictions for {sketches}{': ' if shown else ''}{', '.join(shown + more)}>"
+
+    @property
+    def label(self) -> str:
+        """The likeliest class of the one sketch.
+
+        Raises:
+            ValueError: if there is not exactly one.
+        """
+        return self._one()[0]
+
+    @property
+    def probability(self) -> float:
+        """The probability of `label`, 0 to 1.
+
+        Raises:
+            ValueError: if there is not exactly one sketch.
+        """
+        return self._one()[1]
+
+    def _one(self) -> tuple[str, float]:
+        if len(self) != 1:
+            raise ValueError(f"expected one sketch, found {len(self)}; labels and probabilities have all of them")
+        return self.top_k(1)[0][0]
 
     def among(self, columns: Sequence[int]) -> "Predictions":
         """Return the same predictions among some of the classes: their probabilities sum to 1.

@@ -175,6 +175,23 @@ def quiet(onnxruntime: ModuleType) -> Iterator[None]:
             onnxruntime.set_default_logger_severity(2)  # its default: warnings
 
 
+def has_nvidia_card() -> bool:
+    """Return whether this machine has an NVIDIA card or its driver, whether or not CUDA can use it."""
+    if sys.platform == "win32":
+        with contextlib.suppress(OSError):
+            ctypes.CDLL("nvcuda.dll")
+            return True
+        return False
+    if Path("/dev/nvidiactl").exists() or Path("/dev/nvmap").exists():  # nvmap: Jetson, whose GPU is no PCI device
+        return True
+    with contextlib.suppress(OSError):
+        for device in Path("/sys/bus/pci/devices").iterdir():
+            vendor, kind = ((device / name).read_text().strip() for name in ("vendor", "class"))
+            if vendor == "0x10de" and kind.startswith("0x03"):  # a display controller of NVIDIA
+                return True
+    return False
+
+
 def missing_for_cuda() -> str:
     """Return what rules CUDA out before it is tried: wheel, driver or GPU; empty if nothing does."""
     onnxruntime = import_onnxruntime()

@@ -10,9 +10,10 @@ from typing import Any, Literal, Self, cast, get_args
 
 import numpy as np
 
-from sketch_infer.errors import ModelFileError, printable
+from sketch_infer.errors import ModelFileError
 from sketch_infer.model.labels import check_labels
 from sketch_infer.strokes.preprocess import PREPROCESSING, FloatArray
+from sketch_infer.untrusted import printable
 
 FORMAT_VERSION = 1
 

@@ -2,11 +2,12 @@
 
 import math
 
-from sketch_infer.errors import ModelFileError, printable
+from sketch_infer.errors import ModelFileError
 from sketch_infer.model.onnx_header import OnnxHeader
 from sketch_infer.model.operators import ELEMENT_SIZES, MAX_DEPTH, MAX_NODES, MAX_RANK, OPERATORS
 from sketch_infer.model.protobuf import Field, MessageReader, Schema, integer, integers, text
 from sketch_infer.model.signature import Declared, Signature
+from sketch_infer.untrusted import printable
 
 _NUMBER, _BYTES, _EITHER = (int,), (memoryview,), (int, memoryview)
 

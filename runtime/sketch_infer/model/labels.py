@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from sketch_infer.errors import InputError, reading_errors
+from sketch_infer.untrusted import one_line
 
 
 def check_labels(labels: Sequence[str], n_classes: int) -> tuple[str, ...]:
@@ -23,7 +24,7 @@ def check_labels(labels: Sequence[str], n_classes: int) -> tuple[str, ...]:
     if len(labels) != n_classes:
         raise InputError(f"expected {n_classes} labels, one for each output of the network, found {len(labels)}")
     for position, label in enumerate(labels):
-        if not isinstance(label, str) or not label.strip() or not label.isprintable():
+        if not isinstance(label, str) or not label.strip() or one_line(label) != label:
             raise InputError(f"expected printable text as label {position}, found {label!r:.60}")
     if repeated := sorted(label for label, count in Counter(labels).items() if count > 1):
         raise InputError(f"expected each label once, found repeated: {', '.join(repeated)}")
@@ -61,7 +62,9 @@ def read_labels(path: str | Path) -> list[str]:
             lines = Path(path).read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: expected a UTF-8 text file, one label a line") from error
-    return [line.strip() for line in lines if line.strip()]
+    # Windows' editors put a byte order mark before a file, and joined files have one in the middle.
+    labels = (line.lstrip("\ufeff").strip() for line in lines)
+    return [label for label in labels if label]
 
 
 def parse_labels(text: str | None) -> list[str] | None:

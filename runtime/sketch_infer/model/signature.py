@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sketch_infer.errors import ModelFileError, printable
+from sketch_infer.errors import ModelFileError
 from sketch_infer.model.contract import BATCH, OUTPUTS, STATES, STROKES, ModelMetadata
 from sketch_infer.strokes.preprocess import INPUT_SIZE
+from sketch_infer.untrusted import printable
 
 Declared = tuple[str, list[int | str | None]]
 """Type and shape of an input or output, as ONNX Runtime says them: "tensor(float)", ["batch", 196, 3]."""

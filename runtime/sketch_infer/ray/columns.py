@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from sketch_infer.readers.sketch import Sketch
 from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, n_points
+from sketch_infer.untrusted import as_unicode
 
 CANDIDATES = pa.list_(pa.struct([("label", pa.string()), ("probability", pa.float32())]))
 
@@ -64,7 +65,7 @@ class ReadRows:
         self._append(source, None, np.empty((0, INPUT_SIZE), np.float32), reason)
 
     def _append(self, source: str, index: int | None, strokes: FloatArray, error: str | None) -> None:
-        self._sources.append(source)
+        self._sources.append(as_unicode(source))
         self._indices.append(index)
         self._strokes.append(strokes)
         self._errors.append(error)

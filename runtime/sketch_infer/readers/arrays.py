@@ -14,10 +14,11 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from sketch_infer.errors import InputError, printable, reading_errors
+from sketch_infer.errors import InputError, reading_errors
 from sketch_infer.readers.deltas import stroke_3_to_sketches, stroke_5_to_stroke_3
 from sketch_infer.readers.sketch import InputFormat, Reading, Sketch, open_source
 from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, as_strokes
+from sketch_infer.untrusted import printable
 
 STROKE_5 = 5
 """Values in a row of stroke-5: dx, dy, and one of pen down, pen up after this point, end."""

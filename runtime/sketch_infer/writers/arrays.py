@@ -14,6 +14,7 @@ from sketch_infer.errors import DependencyError
 from sketch_infer.inference.predictions import Predictions
 from sketch_infer.model.contract import OUTPUTS
 from sketch_infer.readers.sketch import Sketch
+from sketch_infer.untrusted import as_unicode
 from sketch_infer.writers.text import to_records
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ class ParquetWriter:
 
     def write(self, sketches: Sequence[Sketch], predictions: Predictions) -> None:
         """Keep the rows until they are enough for a row group."""
-        self._records += to_records(sketches, predictions, self._top_k)
+        records = to_records(sketches, predictions, self._top_k)
+        self._records += [{**record, "source": as_unicode(record["source"])} for record in records]
         if len(self._records) >= _ROW_GROUP:
             self._flush()
 

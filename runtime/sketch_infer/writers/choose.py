@@ -1,6 +1,6 @@
 """Where results go: the format that the user means, and the writer that has it."""
 
-import io
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,13 +63,10 @@ def open_writer(
     if output is None:
         if sys.stdout is None:
             raise OutputError("standard output is closed; name a file with --output")
-        if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that lacks a letter shows its number
-            sys.stdout.reconfigure(errors="backslashreplace")
         if format_ != "json":
             yield _text_writer(format_, sys.stdout, top_k, classes, sources)
             return
-        import shutil  # late, as few need them
-        import tempfile
+        import tempfile  # late, as few need it
 
         # An array that breaks off after an error in the input would not be JSON.
         with tempfile.SpooledTemporaryFile(_SPOOLED, "w+", encoding="utf-8") as spool:
@@ -97,7 +94,8 @@ def _text_writer(
         case "csv":
             return CsvWriter(stream, top_k, classes)
         case "table":
-            return TableWriter(stream, top_k, classes, sources)
+            width = shutil.get_terminal_size().columns if stream.isatty() else None
+            return TableWriter(stream, top_k, classes, sources, width)
         case "html":
             from sketch_infer.writers.gallery import GalleryWriter  # late, as few need it
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from html import escape
 from pathlib import Path
 from typing import TextIO
 
@@ -12,6 +11,7 @@ from sketch_infer.html.sketch_svg import sketch_svg
 from sketch_infer.inference.predictions import Predictions
 from sketch_infer.readers.files import STDIN
 from sketch_infer.readers.sketch import Sketch
+from sketch_infer.untrusted import html_text
 from sketch_infer.writers.text import NONE_OF_THESE
 
 LOW_MARGIN = 0.2
@@ -99,22 +99,22 @@ def _card(
 ) -> str:
     data, mark = "", ""
     if label is not None:
-        data = f'data-label="{escape(label)}" '
-        mark = f'<p class="bad">✗ label: {escape(label)}{"" if known else ", not a class"}</p>\n'
+        data = f'data-label="{html_text(label)}" '
+        mark = f'<p class="bad">✗ label: {html_text(label)}{"" if known else ", not a class"}</p>\n'
         if label == answer:
             mark = '<p class="good">✓ right</p>\n'
     bars = "".join(
-        f'<li{" class=true" if name == label else ""} style="--p:{value * 100:.1f}"><span>{escape(name)}</span>'
+        f'<li{" class=true" if name == label else ""} style="--p:{value * 100:.1f}"><span>{html_text(name)}</span>'
         f"<b>{value:.1%}</b></li>"
         for name, value in top
     )
     name = "standard input" if sketch.source == STDIN else Path(sketch.source).name
-    title = f' title="{escape(sketch.source)}"' if name != sketch.source else ""
+    title = f' title="{html_text(sketch.source)}"' if name != sketch.source else ""
     return (
-        f'<article {data}data-answer="{escape(answer)}" data-margin="{margin:.3f}">\n'
+        f'<article {data}data-answer="{html_text(answer)}" data-margin="{margin:.3f}">\n'
         f"{sketch_svg(sketch.strokes, aspect=sketch.aspect)}\n"
-        f"<div><h3>{escape(answer)} <span>{top[0][1]:.1%}</span></h3>\n{mark}<ol>{bars}</ol></div>\n"
-        f"<footer><span{title}>{escape(name)} #{sketch.index}</span> <span>margin {margin:.3f}</span></footer>\n"
+        f"<div><h3>{html_text(answer)} <span>{top[0][1]:.1%}</span></h3>\n{mark}<ol>{bars}</ol></div>\n"
+        f"<footer><span{title}>{html_text(name)} #{sketch.index}</span> <span>margin {margin:.3f}</span></footer>\n"
         "</article>\n"
     )
 
@@ -131,7 +131,9 @@ def _matrix(
     confusion: Counter[tuple[str, str]], sums: dict[str, int], columns: Sequence[str], classes: Sequence[str]
 ) -> str:
     """Return the table of labels (rows) and answers (columns); `sums` holds the sketches of each label."""
-    head = "".join(f'<th scope="col" data-name="{escape(name)}"><span>{escape(name)}</span></th>' for name in columns)
+    head = "".join(
+        f'<th scope="col" data-name="{html_text(name)}"><span>{html_text(name)}</span></th>' for name in columns
+    )
     rows = []
     for label, total in sums.items():
         cells = []
@@ -143,9 +145,8 @@ def _matrix(
             cells.append(f'<td{kind} style="--s:{shade:.2f}">{count}</td>' if count else "<td></td>")
         note = "" if label in classes else " (not a class)"
         right = f"<td>{confusion[label, label] / total:.0%} of {total:,}</td>"
-        rows.append(
-            f'<tr><th scope="row" data-name="{escape(label)}">{escape(label)}{note}</th>{"".join(cells)}{right}</tr>'
-        )
+        name = html_text(label)
+        rows.append(f'<tr><th scope="row" data-name="{name}">{name}{note}</th>{"".join(cells)}{right}</tr>')
     return (
         '<details open><summary><h2>Confusion matrix</h2></summary>\n<p class="note">Rows are labels, columns are '
         'answers; blue is right, red is wrong.</p>\n<div class="matrix" tabindex="0" role="region" '
@@ -174,6 +175,6 @@ def _filters(labels: dict[str, int], answers: dict[str, int]) -> str:
 
 def _select(name: str, counts: dict[str, int]) -> str:
     options = "".join(
-        f'<option value="{escape(word)}">{escape(word)} ({count:,})</option>' for word, count in counts.items()
+        f'<option value="{html_text(word)}">{html_text(word)} ({count:,})</option>' for word, count in counts.items()
     )
     return f'<label>{name} <select name="{name}"><option value="">any</option>{options}</select></label>'

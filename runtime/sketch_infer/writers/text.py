@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol, TextIO, TypedDict
 
 from sketch_infer.inference.predictions import Predictions
 from sketch_infer.readers.sketch import Sketch
+from sketch_infer.tables import pad, shorten, text_width
+from sketch_infer.untrusted import csv_cell, one_line
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -89,7 +91,10 @@ class JsonLinesWriter:
 
 
 class CsvWriter:
-    """A header, then one row a sketch: source, index, label, probability, label_2, probability_2, ..."""
+    """A header, then one row a sketch: source, index, label, probability, label_2, probability_2, ...
+
+    No cell is a formula to a spreadsheet.
+    """
 
     def __init__(self, stream: TextIO, top_k: int, classes: Sequence[str]) -> None:
         self._csv, self._top_k = csv.writer(stream, lineterminator="\n"), top_k
@@ -100,33 +105,56 @@ class CsvWriter:
     def write(self, sketches: Sequence[Sketch], predictions: Predictions) -> None:
         """Write the rows."""
         for record in to_records(sketches, predictions, self._top_k):
-            further = [value for candidate in record["top"][1:] for value in candidate.values()]
-            self._csv.writerow([record["source"], record["index"], record["label"], record["probability"], *further])
+            cells: list[object] = [csv_cell(record["source"]), record["index"]]
+            cells += [record["label"] and csv_cell(record["label"]), record["probability"]]
+            for candidate in record["top"][1:]:
+                cells += [csv_cell(candidate["label"]), candidate["probability"]]
+            self._csv.writerow(cells)
 
     def finish(self) -> None:
         """Nothing is left to write."""
 
 
 class TableWriter:
-    """Columns for a reader at a terminal."""
+    """Columns for a reader at a terminal.
 
-    def __init__(self, stream: TextIO, top_k: int, classes: Sequence[str], sources: Sequence[str]) -> None:
-        self._stream, self._top_k = stream, top_k
+    Args:
+        stream: where to write.
+        top_k: classes to name a sketch.
+        classes: all class names.
+        sources: names of the inputs.
+        width: columns that a line may take, as a terminal has them: of a longer name the end is shown, and only as
+            many further classes as fit. None for no limit.
+    """
+
+    def __init__(
+        self, stream: TextIO, top_k: int, classes: Sequence[str], sources: Sequence[str], width: int | None = None
+    ) -> None:
+        self._stream, self._top_k, self._width = stream, top_k, width
         # Known before the first prediction, so that rows can be printed as they come.
-        self._source_width = max(map(len, [*sources, "source"]))
-        self._label_width = max(map(len, [*classes, NONE_OF_THESE]))
-        self._line("source", "index", "label", "probability", "further" if top_k > 1 else "")
+        names = [one_line(source) for source in sources]
+        self._source_width = max(map(text_width, [*names, "source"]))
+        if width is not None:
+            self._source_width = min(self._source_width, max(len("source"), width // 3))
+        self._label_width = max(map(text_width, [*classes, NONE_OF_THESE]))
+        self._line("source", "index", "label", "probability", ["further"] if top_k > 1 else [])
 
-    def _line(self, source: str, index: str, label: str, probability: str, further: str) -> None:
-        columns = [source.ljust(self._source_width), index.rjust(6), label.ljust(self._label_width)]
-        self._stream.write("  ".join([*columns, probability.rjust(11), further]).rstrip() + "\n")
+    def _line(self, source: str, index: str, label: str, probability: str, further: Sequence[str]) -> None:
+        source = pad(shorten(source, self._source_width), self._source_width)
+        line = "  ".join([source, index.rjust(6), pad(label, self._label_width), probability.rjust(11)])
+        for number, other in enumerate(further):
+            longer = f"{line}{', ' if number else '  '}{other}"
+            if self._width is not None and text_width(longer) > self._width:
+                break
+            line = longer
+        self._stream.write(line.rstrip() + "\n")
 
     def write(self, sketches: Sequence[Sketch], predictions: Predictions) -> None:
         """Write the rows."""
         for record in to_records(sketches, predictions, self._top_k):
-            further = ", ".join(f"{other['label']} {other['probability']:.1%}" for other in record["top"][1:])
+            further = [f"{other['label']} {other['probability']:.1%}" for other in record["top"][1:]]
             index, probability = str(record["index"]), f"{record['probability']:.1%}"
-            self._line(record["source"], index, record["label"] or NONE_OF_THESE, probability, further)
+            self._line(one_line(record["source"]), index, record["label"] or NONE_OF_THESE, probability, further)
 
     def finish(self) -> None:
         """Nothing is left to write."""
