@@ -4,6 +4,7 @@ PYTHON ?= python3
 INSTALLED := $(VENV)/.installed
 FUZZ_INSTALLED := $(VENV)/.fuzz-installed
 BENCH_INSTALLED := $(VENV)/.bench-installed
+DOCS_INSTALLED := $(VENV)/.docs-installed
 MODEL := runtime/sketch_infer/default.onnx
 INT8_MODEL := runtime/sketch_infer/default_int8.onnx
 # A model of 345 classes comes along where the repository has its weights.
@@ -57,9 +58,9 @@ bulk: $(MODELS) ## Measure reading beside inference, and the memory that a milli
 fuzz: $(FUZZ_INSTALLED) ## Fuzz the readers and what loads a model, a million executions (about 10 minutes); FUZZ=--runs=N for fewer
 	$(BIN)/python -m fuzz $(FUZZ)
 
-docs: setup ## Build the library's reference from its docstrings, as pages in dist/docs
-	$(BIN)/pdoc --docformat google --output-directory dist/docs sketch_infer sketch_infer.ray
-	@ls dist/docs/sketch_infer.html
+docs: $(DOCS_INSTALLED) ## Build the guides and the API reference as a site in dist/docs
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs dist/docs
+	@ls dist/docs/index.html
 
 bench-ray: $(MODELS) ## Measure what Ray costs beside one process on this machine, into benchmarks/results/ray.json (about 20 minutes)
 	$(BIN)/python -m benchmarks.ray
@@ -123,6 +124,10 @@ $(INSTALLED): pyproject.toml runtime/pyproject.toml constraints.txt hashes.txt
 
 $(BENCH_INSTALLED): $(INSTALLED)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	@touch $@
+
+$(DOCS_INSTALLED): $(INSTALLED)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	@touch $@
 
 $(FUZZ_INSTALLED): $(INSTALLED)

@@ -1,9 +1,10 @@
-"""What the README and the metadata say of ONNX Runtime releases is what `make compat` found."""
+"""What the docs and the metadata say of ONNX Runtime releases is what `make compat` found."""
 
 import json
 import tomllib
 
 from benchmarks.compat.__main__ import RELEASES, Release, to_markdown
+from tests.docs.pages import read_page
 from tests.support import ROOT
 
 RESULTS = [Release(**values) for values in json.loads((ROOT / "benchmarks" / "results" / "compat.json").read_text())]
@@ -13,8 +14,8 @@ def version(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split(".")))
 
 
-def test_the_readme_has_the_recorded_table() -> None:
-    assert to_markdown(RESULTS) in (ROOT / "README.md").read_text()
+def test_the_docs_have_the_recorded_table() -> None:
+    assert to_markdown(RESULTS) in read_page("docs/onnxruntime.md")
     assert tuple(one.onnxruntime for one in RESULTS) == RELEASES
 
 

@@ -54,7 +54,7 @@ class Evaluation:
 
     @property
     def calibration_error(self) -> float:
-        """Expected calibration error: the mean over sketches of their bin's |accuracy - confidence|.
+        """Expected calibration error: the mean over sketches of their bin's ``|accuracy - confidence|``.
 
         Guo et al. 2017, equation 3.
         """

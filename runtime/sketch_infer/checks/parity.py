@@ -10,7 +10,7 @@ from sketch_infer.model.contract import OUTPUTS
 from sketch_infer.tables import format_table
 
 FP32_TOLERANCE = 1e-5
-"""Largest |ONNX - eager| / scale, where scale = max(1, largest |logit| of the row).
+"""Largest ``|ONNX - eager| / scale``, where scale = max(1, largest ``|logit|`` of the row).
 
 Logits are sums of some 1e5 products, so float32 rounding grows with them and not with the single output.
 """
@@ -43,7 +43,7 @@ class OutputParity:
         output: name of the output.
         eager_shape, onnx_shape: the shapes.
         eager_dtype, onnx_dtype: the dtypes' names.
-        max_abs: largest |ONNX - eager|; NaN when the shapes differ or a value is not finite.
+        max_abs: largest ``|ONNX - eager|``; NaN when the shapes differ or a value is not finite.
         max_scaled: the same in units of scale, which is what the tolerance bounds.
         tolerance: the bound on `max_scaled`.
         eager_error, onnx_error: largest distance of each from float64, in units of scale; NaN if not computed.
@@ -180,7 +180,7 @@ def compare_outputs(
         eager: eager PyTorch's outputs in float32.
         onnx: the outputs to judge.
         float64: the outputs of the same network computed in float64; adds the bound on the distance from it.
-        tolerance: bound on |onnx - eager| in units of a row's scale.
+        tolerance: bound on ``|onnx - eager|`` in units of a row's scale.
         min_agreement: bound on the share of rows with the same largest entry.
     """
     return ParityReport(

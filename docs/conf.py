@@ -1,0 +1,57 @@
+"""`make docs` builds the site with Sphinx into dist/docs; the site loads nothing from other hosts."""
+
+import re
+from pathlib import Path, PurePosixPath
+
+from sphinx.application import Sphinx
+
+from sketch_infer import __version__
+
+ROOT = Path(__file__).parents[1]
+
+project = "SketchRNN on the edge"
+author = "The sketchrnn-edge maintainers"
+copyright = author  # noqa: A001  # Sphinx's name for it
+release = version = __version__
+html_title = f"{project} {release}"
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+myst_heading_anchors = 3
+html_theme = "furo"
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#0f766e", "color-brand-content": "#0f766e"},
+    "dark_css_variables": {"color-brand-primary": "#5eead4", "color-brand-content": "#5eead4"},
+}
+html_copy_source = False
+html_show_sphinx = False
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_default_options = {"members": True, "undoc-members": False}
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+
+PAGES = {
+    "models/README.md": "model-card.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
+    "CHANGELOG.md": "changelog.md",
+}
+"""Pages that stand elsewhere in the repository, and their names on the site."""
+
+
+def read_page(_: Sphinx, name: str, content: list[str]) -> None:
+    """Fetch a page that stands elsewhere, and turn links between files of the repository into links of the site."""
+    source = next((path for path, page in PAGES.items() if page == f"{name}.md"), f"docs/{name}.md")
+    if source in PAGES:
+        content[0] = (ROOT / source).read_text(encoding="utf-8")
+
+    def to_site(match: re.Match[str]) -> str:
+        path = (ROOT / PurePosixPath(source).parent / match[1]).resolve().relative_to(ROOT).as_posix()
+        return f"]({'/' + PAGES[path] if path in PAGES else match[1]}{match[2] or ''})"
+
+    content[0] = re.sub(r"\]\((?!\w+:)([^)#\s]+)(#[^)\s]*)?\)", to_site, content[0])
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("source-read", read_page)
