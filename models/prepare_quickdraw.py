@@ -3,7 +3,8 @@
     python models/prepare_quickdraw.py DIR OUT
 
 DIR holds `train`, `val` and `test` (some classes), `extra` (other classes) and `more` (further drawings of any
-class), each with one CLASS.ndjson.gz per class. OUT gets `train`, `val` and `test` with every class. The classes of
+class), each with one CLASS.ndjson.gz per class. OUT gets `train`, `val` and `test` with every class, and `train`
+once more in two parts, `known`, the classes that DIR has splits of, and `others`. The classes of
 `extra` have no splits of their own: of each, the 25 drawings whose key_id has the smallest hash are for test and the
 next 25 for val, so that everyone gets the same splits. A drawing without a key_id is never held out. Of `more`, at
 most 2,000 drawings per class are read, and none that stands in another folder, by key_id or by its points.
@@ -61,7 +62,7 @@ def split(records: list[Record]) -> tuple[list[Record], list[Record], list[Recor
 
 
 def main(source: Path, target: Path) -> None:
-    """Write the folders `train`, `val` and `test` of `target`."""
+    """Write the folders of `target`."""
     names = {
         folder: sorted(file.name for file in (source / folder).glob("*.ndjson.gz")) for folder in ("train", "extra")
     }
@@ -77,6 +78,7 @@ def main(source: Path, target: Path) -> None:
         for number, part in enumerate(("train", "val", "test")):
             write(target / part / name, parts[number])
             sizes[number] += len(parts[number])
+        write(target / ("known" if name in names["train"] else "others") / name, parts[0])
         digest.update("".join(f"{name} {record['key_id']}\n" for record in [*val, *test]).encode())
     click.echo(f"{len(splits)} classes; {sizes[0]} drawings in train, {sizes[1]} in val, {sizes[2]} in test")
     click.echo(f"sha256 of the key_ids of val and test: {digest.hexdigest()}")

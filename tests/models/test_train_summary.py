@@ -162,6 +162,8 @@ def test_splits_of_further_classes_hold_out_by_key_id(tmp_path: Path) -> None:
     assert None not in held
     assert len(held) == 50
     assert held.isdisjoint(record["key_id"] for record in split["train"])
+    assert {path.name for path in (tmp_path / "one" / "known").iterdir()} == {"circle.ndjson.gz"}
+    assert drawings_of(tmp_path / "one" / "others" / "cross.ndjson.gz") == split["train"]
     for part in ("train", "val", "test"):
         one, two = (tmp_path / name / part / "cross.ndjson.gz" for name in ("one", "two"))
         assert one.read_bytes() == two.read_bytes()

@@ -90,6 +90,8 @@ def find_tail(cell: Cell, inputs: Float64Array, head: Float64Array, drawn: Float
     late = ((np.linalg.norm(slow, axis=2) > slow_bound) | (fast > fast_bound)).mean(axis=1)
     steps = int(np.flatnonzero(late > _LATE_SHARE).max(initial=-1)) + 2
     if steps > time * 3 // 4:
+        if steps > time:
+            raise DoesNotSettle(f"sample sketches have not settled {time} steps after their last point")
         raise DoesNotSettle(f"sample sketches take {steps} of the {time} steps to settle after their last point")
     times, modes = _in_time(response[steps:] @ basis, budget / 8 / slow_bound)
     modes_rounding = budget / 8 / slow_bound / max(np.abs(times).sum(axis=1).max(), 1e-300)
