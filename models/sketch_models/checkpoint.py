@@ -4,7 +4,8 @@ Two kinds are read: a bare PyTorch state dict (`.pt`, `.pth`) of any class with 
 safetensors, which is also what this project writes, with config and labels in its metadata.
 
 A head that was trained as linear between a few time steps, its knots, is stored by the weights at these steps: the
-tensor `fc_mu1.knots` in place of `fc_mu1.weight`, and the steps in the metadata as `head_knots`.
+tensor `fc_mu1.knots` in place of `fc_mu1.weight`, and the steps in the metadata as `head_knots`. The head of many
+classes is stored in 8 bits: `fc_mu1.knots` are integers then, and `fc_mu1.scales` what they count, by class and knot.
 """
 
 import json
@@ -28,7 +29,7 @@ from sketch_models.sketch_rnn import CONVOLUTIONS, SketchRNN, SketchRNNConfig
 
 StateDict = dict[str, Tensor]
 
-_HEAD, _HEAD_AT_KNOTS = "fc_mu1.weight", "fc_mu1.knots"
+_HEAD, _HEAD_AT_KNOTS, _SCALES = "fc_mu1.weight", "fc_mu1.knots", "fc_mu1.scales"
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             f"{path}: expected a .pt, .pth or .safetensors checkpoint, found {path.suffix or 'no'} suffix"
         )
     state, metadata = readers[path.suffix](path)
+    if (scales := state.pop(_SCALES, None)) is not None:
+        _scale_head(path, state, scales)
     if odd := [f"{tensor.dtype} in {name}" for name, tensor in state.items() if not tensor.is_floating_point()]:
         raise ModelFileError(f"{path}: expected weights of a float dtype, found {', '.join(odd)}")
     try:
@@ -89,6 +92,7 @@ def save_checkpoint(
     metadata: Mapping[str, str] | None = None,
     dtype: torch.dtype = torch.float32,
     head_knots: Sequence[int] | None = None,
+    head_in_8_bits: bool = False,
 ) -> None:
     """Write a `.safetensors` checkpoint, whole or not at all.
 
@@ -100,6 +104,8 @@ def save_checkpoint(
         dtype: storage of the weights; float16 halves the file, and what it restores to are then the weights.
         head_knots: time steps, from the first to the last, between which the head is linear; it is then stored at
             these steps only.
+        head_in_8_bits: store the weights at the knots in 8 bits, with a scale by class and knot; what they restore to
+            are then the weights.
 
     Raises:
         InputError: if the labels do not fit the network.
@@ -113,6 +119,8 @@ def save_checkpoint(
     if head_knots is not None:
         texts["head_knots"] = json.dumps(list(head_knots))
         state[_HEAD_AT_KNOTS] = _take_knots(state.pop(_HEAD), head_knots, model.config)
+        if head_in_8_bits:
+            state[_HEAD_AT_KNOTS], state[_SCALES] = _count_head(model, head_knots)
     with write_atomically(path) as temporary:
         temporary.write_bytes(save(state, metadata=texts))
 
@@ -145,6 +153,26 @@ def config_from_state_dict(state: Mapping[str, Tensor]) -> SketchRNNConfig:
         n_layers=sum(name.startswith("lstm_1.weight_hh_l") and not name.endswith("_reverse") for name in shapes),
         sequence_length=time_steps + sum(kernel - 1 for _, kernel in CONVOLUTIONS),
     )
+
+
+def _count_head(model: SketchRNN, knots: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Return a head's weights at the knots as int8 (classes, knots, 2 * hidden), and the scales (classes, knots)."""
+    head = model.fc_mu1.weight.detach()
+    at_knots = head.reshape(len(head), model.config.time_steps, -1)[:, list(knots)]
+    scales = at_knots.abs().amax(dim=2) / 127
+    counts = at_knots / scales.clamp(min=torch.finfo(scales.dtype).tiny)[..., None]
+    return counts.round().to(torch.int8), scales
+
+
+def _scale_head(path: Path, state: StateDict, scales: Tensor) -> None:
+    """Bring the weights at the knots from integers to float64, in which they are exact."""
+    counts = state.get(_HEAD_AT_KNOTS)
+    if counts is None or counts.dtype != torch.int8 or counts.ndim != 3 or scales.shape != counts.shape[:2]:
+        found = "none" if counts is None else f"{counts.dtype} {tuple(counts.shape)}"
+        raise ModelFileError(
+            f"{path}: expected {_HEAD_AT_KNOTS} of torch.int8 {(*scales.shape, '2 * hidden_size')}, found {found}"
+        )
+    state[_HEAD_AT_KNOTS] = counts.double() * scales.double()[..., None]
 
 
 def _take_knots(head: Tensor, knots: Sequence[int], config: SketchRNNConfig) -> Tensor:

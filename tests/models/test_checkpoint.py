@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from sketch_infer import InputError, ModelFileError, OutputError
@@ -102,6 +103,25 @@ def test_a_head_is_stored_by_its_knots(tmp_path: Path, dtype: torch.dtype) -> No
     assert same_weights(load_checkpoint(tmp_path / "again.safetensors").model, loaded.model)
     save_checkpoint(tmp_path / "whole.safetensors", loaded.model, tiny.LABELS)
     assert same_weights(load_checkpoint(tmp_path / "whole.safetensors").model, loaded.model)
+
+
+def test_a_head_in_8_bits_is_near_and_loses_nothing_when_it_is_stored_again(tmp_path: Path) -> None:
+    model, path, again = smooth_model(), tmp_path / "counted.safetensors", tmp_path / "again.safetensors"
+    save_checkpoint(path, model, dtype=torch.float16, head_knots=KNOTS, head_in_8_bits=True)
+    found = load_checkpoint(path).model
+    shape = (TINY.output_size, TINY.time_steps, 2 * TINY.hidden_size)
+    before, after = (network.fc_mu1.weight.detach().view(shape)[:, KNOTS] for network in (model, found))
+    assert ((after - before).abs() <= before.abs().amax(dim=2, keepdim=True) / 253).all()  # half a count, and rounding
+    save_checkpoint(again, found, dtype=torch.float16, head_knots=KNOTS, head_in_8_bits=True)
+    torch.testing.assert_close(load_checkpoint(again).model.state_dict(), found.state_dict(), rtol=1e-6, atol=0)
+    state = load_file(path)
+    assert state["fc_mu1.knots"].dtype == torch.int8
+    with safe_open(path, "pt") as file:
+        texts = file.metadata()
+    for wrong in ({**state, "fc_mu1.scales": torch.ones(3)}, {**state, "fc_mu1.knots": state["fc_mu1.knots"].half()}):
+        save_file(wrong, path, metadata=texts)
+        with pytest.raises(ModelFileError, match=r"expected fc_mu1.knots of torch.int8 .*, found"):
+            load_checkpoint(path)
 
 
 def test_one_time_step_is_one_knot(tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ KEPT = 0.95
 FEWEST_MISTAKES = 20
 """Wrong answers on val that a temperature needs: without mistakes, the likeliest temperature is zero."""
 
+_LARGE_HEAD = 2**20
+"""Weights at the knots above which they are kept in 8 bits: those of 345 classes are 3.5 MB in 16."""
+
 _SHOWN = 20
 _UNEQUAL = 3  # times the drawings of the smallest class
 
@@ -62,6 +65,11 @@ def finish(checkpoint_file: Path, data: TrainingData, workers: int) -> str:
     """
     checkpoint = load_checkpoint(checkpoint_file)
     model, metadata = checkpoint.model, dict(checkpoint.metadata)
+    knots = head_knots(model.config.time_steps)
+    large = model.config.output_size * len(knots) * 2 * model.config.hidden_size > _LARGE_HEAD
+    if large and "reject_below" not in metadata:  # what is judged is what is kept
+        save_checkpoint(checkpoint_file, model, data.targets, metadata, torch.float16, knots, head_in_8_bits=True)
+        model = load_checkpoint(checkpoint_file).model
     strokes = [data.val.strokes(row) for row in range(len(data.val))]
     log_probs = classify(model, strokes, workers)
     labels = data.val.labels
@@ -89,8 +97,7 @@ def finish(checkpoint_file: Path, data: TrainingData, workers: int) -> str:
         )
     figures = {"top1": after.top1, "top5": after.top5, "loss": after.loss, "ece": after.calibration_error}
     metadata["metrics"] = ", ".join(f"val_{name} {value:.4f}" for name, value in figures.items())
-    knots = head_knots(model.config.time_steps)
-    save_checkpoint(checkpoint_file, model, data.targets, metadata, torch.float16, knots)
+    save_checkpoint(checkpoint_file, model, data.targets, metadata, torch.float16, knots, head_in_8_bits=large)
     return f"{note}\n{_describe(after, data)}"
 
 
