@@ -17,7 +17,8 @@ from sketch_infer.model.graph_check import check_graph
 from sketch_infer.model.labels import check_labels, read_labels
 from sketch_infer.model.onnx_header import read_header
 from sketch_infer.readers.files import read_sketches
-from sketch_infer.readers.sketch import INPUT_FORMATS, InputFormat, Reading
+from sketch_infer.readers.listener import CollectingListener, ReadListener
+from sketch_infer.readers.sketch import INPUT_FORMATS, InputFormat
 
 from . import mutators, seeds
 from .mutators import Mutator
@@ -44,18 +45,6 @@ class Target:
     seeds: Callable[[], list[bytes]]
     mutate: Mutator
     run: Callable[[bytes], None]
-
-
-class _Goes(Reading):
-    """Goes on after what cannot be used."""
-
-    skips = True
-
-    def __init__(self) -> None:
-        self.errors: list[InputError] = []
-
-    def bad(self, error: InputError) -> None:
-        self.errors.append(error)
 
 
 def _folder() -> Path:
@@ -93,12 +82,12 @@ def _reader(name: str, formats: tuple[InputFormat, ...]) -> Callable[[bytes], No
             file.append(_File(name))
         file[0].write(data[1:])
         source = str(file[0].path)
-        reading = _Goes() if data[0] & 1 else Reading()
+        listener = CollectingListener() if data[0] & 1 else ReadListener()
         # Only rarely one that a file's kind does not have.
         input_format = INPUT_FORMATS[data[0] % 6] if data[0] > 250 else formats[data[0] // 2 % len(formats)]
         before = -1
         try:
-            for sketch in read_sketches(source, input_format, reading):
+            for sketch in read_sketches(source, input_format, listener):
                 strokes = sketch.strokes
                 assert strokes.dtype == np.float32, strokes.dtype
                 assert strokes.ndim == 2, strokes.shape
@@ -110,9 +99,9 @@ def _reader(name: str, formats: tuple[InputFormat, ...]) -> Callable[[bytes], No
                 before = sketch.index
         except InputError as error:
             check_message(error, source)
-            if reading.skips:
+            if listener.skips:
                 raise AssertionError(f"stops, though it was to go on: {error}") from error
-        for heard in getattr(reading, "errors", ()):
+        for _, heard in getattr(listener, "errors", ()):
             check_message(heard, source)
 
     return run

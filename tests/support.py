@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 from click.testing import CliRunner, Result
 
-from sketch_infer import InputError
-from sketch_infer.readers.sketch import Reading
+from sketch_infer.readers.listener import CollectingListener
 from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray
 
 ROOT = Path(__file__).parents[1]
@@ -25,31 +24,31 @@ def run_command(command: object, *args: object, stdin: bytes | None = None) -> R
 
 
 def random_sketches(n: int, length: int, seed: int = 0) -> FloatArray:
-    """Sketches without meaning, float32 (n, length, 3): the first one full, the others of any length, zeros behind."""
+    """Sketches without meaning, float32 (n, length, 3): the first one full, the others of any length, zeros behind.
+
+    None is wider or higher than 1, as drawings are that were scaled.
+    """
     random = np.random.default_rng(seed)
     strokes = random.normal(0, 0.2, (n, length, INPUT_SIZE)).astype(np.float32)
     strokes[:, :, 2] = random.random((n, length)) < 0.1
     lengths = random.integers(0, length + 1, n)
     lengths[:1] = length
     strokes[np.arange(length) >= lengths[:, None]] = 0
+    strokes[:, :, :2] /= np.maximum(1, np.ptp(strokes[:, :, :2].cumsum(axis=1), axis=1, keepdims=True) * 2)
     return strokes
 
 
-class Listening(Reading):
-    """Goes on with what cannot be used, and keeps all that it hears."""
-
-    skips = True
+class Listening(CollectingListener):
+    """Goes on with what cannot be used, and counts bytes, too."""
 
     def __init__(self) -> None:
-        self.errors: list[str] = []
-        self.notes: list[str] = []
+        super().__init__()
         self.bytes = 0
 
-    def bad(self, error: InputError) -> None:
-        self.errors.append(str(error))
+    @property
+    def messages(self) -> list[str]:
+        """What the errors say."""
+        return [str(error) for _, error in self.errors]
 
     def advance(self, n_bytes: int) -> None:
         self.bytes += n_bytes
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)

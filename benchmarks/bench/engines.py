@@ -80,7 +80,7 @@ class _Ours:
 
     def predict(self, strokes: FloatArray, chunk: int | None) -> Outputs:
         del chunk
-        predictions = self._classifier.predict(strokes)
+        predictions = self._classifier.predict(strokes, input_format="network")
         return {"log_probs": predictions.log_probs, "logits": predictions.logits}
 
 

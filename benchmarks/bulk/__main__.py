@@ -51,11 +51,11 @@ def _reading_rates(folder: Path) -> dict[str, float]:
     files = forms.write_all(folder, drawings, raw)
     classifier = Classifier()
     sketches = [sketch.strokes for sketch in read_sketches(str(files["simplified .ndjson"]))][:2048]
-    expected = classifier.predict(sketches[:1]).logits
-    assert (expected == classifier.predict(sketches).logits[:1]).all()
+    expected = classifier.predict(sketches[:1], input_format="network").logits
+    assert (expected == classifier.predict(sketches, input_format="network").logits[:1]).all()
     rates: dict[str, list[float]] = {"fp32 inference": [], **{name: [] for name in files}}
     for _ in range(ROUNDS):
-        rates["fp32 inference"].append(_rate(2048, lambda: classifier.predict(sketches)))
+        rates["fp32 inference"].append(_rate(2048, lambda: classifier.predict(sketches, input_format="network")))
         for name, path in files.items():
             rates[name].append(_rate(N_READ, lambda path=path: list(read_sketches(str(path)))))  # type: ignore[misc]
     medians = {name: float(np.median(values)) for name, values in rates.items()}

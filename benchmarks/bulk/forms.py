@@ -20,7 +20,7 @@ def simplified(n: int, seed: int) -> list[Drawing]:
     drawings = []
     for _ in range(n):
         points = random.integers(0, 256, (2, int(random.integers(12, 85))))
-        points[:, :2] = [[0, 255], [0, 255]]  # no axis needs scaling
+        points[:, 1:3] = [[0, 255], [0, 255]]  # no axis needs scaling
         cuts = np.sort(random.choice(np.arange(2, points.shape[1] - 1), int(random.integers(0, 6)), replace=False))
         drawings.append([part.tolist() for part in np.split(points, cuts, axis=1)])
     return drawings
@@ -42,11 +42,11 @@ def sampled(n: int, seed: int) -> list[Drawing]:
 
 
 def to_deltas(drawing: Drawing) -> np.ndarray:
-    """Return a drawing as unscaled stroke-3, float64 (T, 3): the first row moves to the first point."""
+    """Return a drawing as unscaled stroke-3, float64 (T, 3), as in Google's files: the first point is the origin."""
     points = np.concatenate([np.column_stack(stroke[:2]) for stroke in drawing]).astype(float)
     pen = np.zeros(len(points))
     pen[np.cumsum([len(stroke[0]) for stroke in drawing]) - 1] = 1
-    return np.column_stack([np.diff(points, axis=0, prepend=np.zeros((1, 2))), pen])
+    return np.column_stack([np.diff(points, axis=0), pen[1:]])
 
 
 def to_stroke_5(rows: np.ndarray, length: int) -> np.ndarray:

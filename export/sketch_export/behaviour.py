@@ -112,7 +112,7 @@ def compare_behaviour(
     names = [f"{classes[label]} {row}" for row, label in enumerate(drawings.labels)]
     behaviours = {}
     for file, classifier in classifiers.items():
-        found = classifier.predict(batch)
+        found = classifier.predict(batch, input_format="network")
         session = Session(file, provider)
         same = found.logits.argmax(axis=1) == eager["logits"].argmax(axis=1)
         others = [

@@ -13,7 +13,8 @@ from sketch_infer.errors import InputError, ModelFileError
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.readers.files import expand_folders, read_sketches
-from sketch_infer.readers.sketch import Reading, Sketch
+from sketch_infer.readers.listener import CollectingListener
+from sketch_infer.readers.sketch import Sketch
 from sketch_infer.strokes.preprocess import FloatArray, to_batch
 from sketch_infer.tables import format_table
 from sketch_models import Checkpoint, load_checkpoint, run_eager
@@ -69,13 +70,13 @@ def compare_accuracy(
     for path, network in opened.items():
         if _traits(path, network) != (classes, sequence_length):
             raise ModelFileError(f"{path}: expected the classes and sequence length of {networks[0]}, found others")
-    reading = _Collecting()
-    sketches = _read(folder, reading)
+    listener = CollectingListener()
+    sketches = _read(folder, listener)
     labels = _labels(sketches, classes)
     columns = np.unique(labels) if restrict else np.arange(len(classes))
     chosen = [classes[column] for column in columns]
     labels = np.searchsorted(columns, labels)
-    unknown = [sketch for sketch in _read(others, reading) if sketch.true_class not in classes] if others else []
+    unknown = [sketch for sketch in _read(others, listener) if sketch.true_class not in classes] if others else []
     if others and not unknown:
         raise InputError(f"{others}: expected drawings of other classes, found none")
 
@@ -99,7 +100,7 @@ def compare_accuracy(
         {part: evaluations(judge([first_part(one, part) for one in strokes])) for part in unfinished},
         rejections,
         len(unknown),
-        reading.messages,
+        [str(error) for _, error in listener.errors],
         to_batch(strokes, sequence_length)[1],
     )
 
@@ -133,30 +134,18 @@ def _threshold(network: Classifier | Checkpoint) -> float | None:
 
 def _log_probs(network: Classifier | Checkpoint, batch: FloatArray) -> FloatArray:
     if isinstance(network, Classifier):
-        return network.predict(batch).log_probs
+        return network.predict(batch, input_format="network").log_probs
     return run_eager(network.model, batch)["log_probs"].astype(np.float32)
 
 
-def _read(folder: Path, reading: Reading) -> list[Sketch]:
+def _read(folder: Path, listener: CollectingListener) -> list[Sketch]:
     if not folder.exists():
         raise InputError(f"{folder}: expected a folder of drawings, found nothing")
     files = expand_folders([str(folder)])
-    sketches = [sketch for file in files for sketch in read_sketches(file, reading=reading)]
+    sketches = [sketch for file in files for sketch in read_sketches(file, listener=listener)]
     if not sketches:
         raise InputError(f"{folder}: expected drawings, found none that can be used")
     return sketches
-
-
-class _Collecting(Reading):
-    """Goes on after what cannot be used."""
-
-    skips = True
-
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-
-    def bad(self, error: InputError) -> None:
-        self.messages.append(str(error))
 
 
 def _labels(sketches: Sequence[Sketch], classes: Sequence[str]) -> npt.NDArray[np.intp]:

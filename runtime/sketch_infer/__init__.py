@@ -21,13 +21,14 @@ from sketch_infer.errors import (
     SketchError,
     SkippedError,
 )
-from sketch_infer.inference.classifier import Classifier, TruncationWarning
+from sketch_infer.inference.classifier import Classifier, ConversionWarning, TruncationWarning
 from sketch_infer.inference.installed import InstalledModel, default_model, installed_model, installed_models
 from sketch_infer.inference.predictions import Predictions
 from sketch_infer.inference.stream import classify_sketches
 from sketch_infer.model.contract import ModelMetadata
 from sketch_infer.readers.files import expand_folders, read_sketches
-from sketch_infer.readers.sketch import InputFormat, Reading, Sketch
+from sketch_infer.readers.listener import ReadListener
+from sketch_infer.readers.sketch import InputFormat, Sketch
 from sketch_infer.strokes.preprocess import as_strokes, drawing_to_sketch, to_batch
 from sketch_infer.strokes.simplify import simplify_drawing
 
@@ -35,6 +36,7 @@ __all__ = [
     "Classifier",
     "ClassifierStateError",
     "Confusion",
+    "ConversionWarning",
     "DependencyError",
     "EngineError",
     "Evaluation",
@@ -49,7 +51,7 @@ __all__ = [
     "ParityReport",
     "Predictions",
     "ProviderError",
-    "Reading",
+    "ReadListener",
     "Sketch",
     "SketchError",
     "SkippedError",

@@ -262,6 +262,8 @@ def _in_shell(place: Place, line: str) -> Outcome:
 SKIP = ("--on-error", "skip")
 HUGE = _npy(np.zeros((9, 24, 3))).replace(b"(9, 24, 3), ", b"(1099511627776, 24, 3)")[:-12]
 
+ABSOLUTE = np.array([[x, 90 + 2 * x % 40, x == 60] for x in range(10, 61, 5)] + [[0, 0, 0]] * 3)
+
 FAULTS: dict[str, Callable[[Place], Outcome]] = {
     "a file that is not there": lambda place: place.run("none.npy"),
     "a folder without sketches": lambda place: place.run("empty"),
@@ -281,6 +283,15 @@ FAULTS: dict[str, Callable[[Place], Outcome]] = {
     "NaN in an array, `--on-error skip`": lambda place: place.run(_nan(place), *SKIP),
     "a line that is no drawing": lambda place: place.run(_bad_line(place)),
     "a line that is no drawing, `--on-error skip`": lambda place: place.run(_bad_line(place), *SKIP),
+    "drawings in a JSON array": lambda p: p.run(_write(p, "array.ndjson", f"[{LINE}]".replace("\n", "").encode())),
+    "text in UTF-16": lambda p: p.run(_write(p, "wide.ndjson", LINE.encode("utf-16"))),
+    "absolute coordinates as rows": lambda p: p.run(_write(p, "absolute.npy", _npy(ABSOLUTE))),
+    "rows padded with -1": lambda p: p.run(
+        _write(p, "padded.npy", _npy(np.where(ABSOLUTE.any(-1, keepdims=True), ABSOLUTE, -1)))
+    ),
+    "a stroke that may be points or columns": lambda p: p.run(
+        _write(p, "either.ndjson", json.dumps({"drawing": [[[1, 2, 3, 4]] * 4]}).encode())
+    ),
     "a drawing of one point": lambda p: p.run(_write(p, "dot.ndjson", b'{"drawing": [[[1], [2]]]}\n')),
     "a line without an end": lambda p: p.run(_write(p, "endless.ndjson", b"[" * 5_000_000)),
     "a drawing with too many points": lambda p: p.run(

@@ -43,10 +43,10 @@ def expected(model: Path, *sources: str) -> tuple[list[Any], np.ndarray, list[st
     reading, records, logits = Listening(), [], []
     for path in expand_folders(sources):
         with Classifier(model, "cpu") as classifier:
-            for sketches, predictions in classify_sketches(classifier, read_sketches(path, reading=reading), reading):
+            for sketches, predictions in classify_sketches(classifier, read_sketches(path, listener=reading), reading):
                 records += to_records(sketches, predictions, 5)
                 logits.append(predictions.logits)
-    return records, np.concatenate(logits), reading.errors
+    return records, np.concatenate(logits), reading.messages
 
 
 def found(output: Path) -> tuple[list[Any], np.ndarray, list[str]]:

@@ -15,7 +15,9 @@ from sketch_infer.strokes.preprocess import FloatArray
 
 def mixed_sketches(n_sketches: int) -> list[FloatArray]:
     random = np.random.default_rng(0)
-    return [random.normal(0, 0.2, (n, 3)).astype(np.float32) for n in random.integers(0, 25, n_sketches)]
+    sketches = random.uniform(-0.03, 0.03, (n_sketches, 24, 3)).astype(np.float32)
+    sketches[:, :, 2] = 0
+    return [sketch[:n] for sketch, n in zip(sketches, random.integers(0, 25, n_sketches), strict=True)]
 
 
 @pytest.mark.parametrize(("batch_size", "workers"), [(1, 1), (3, 1), (3, 4), (100, 2)])

@@ -106,7 +106,7 @@ def test_no_rows(sketch_infer: Run, tiny_onnx: Path, tmp_path: Path, format_: st
 
 def test_cut_sketches_are_counted(sketch_infer: Run, tiny_onnx: Path, tmp_path: Path) -> None:
     strokes = np.zeros((5, 30, 3))
-    strokes[:3, 24:] = 0.1
+    strokes[:3, 24:, :2] = 0.1
     np.save(tmp_path / "long.npy", strokes)
     result = sketch_infer(tmp_path / "long.npy", "--model", tiny_onnx, "--batch-size", 2)
     assert result.exit_code == 0

@@ -15,7 +15,8 @@ import pytest
 from benchmarks.bulk import forms
 from fuzz.targets import MODEL_SEED, make_targets
 from sketch_infer import InputError, drawing_to_sketch, read_sketches
-from sketch_infer.readers.sketch import InputFormat, Reading
+from sketch_infer.readers.listener import ReadListener
+from sketch_infer.readers.sketch import InputFormat
 from sketch_infer.strokes.preprocess import to_batch
 from sketch_infer.strokes.simplify import simplify_drawing
 
@@ -82,7 +83,7 @@ def test_arrays_are_read_as_written(folder: Path, many: list[list[list[tuple[int
     network = to_batch([drawing_to_sketch(drawing) for drawing in drawings], 64)[0]
     for order in "CF":
         np.save(folder / "network.npy", np.asarray(network, order=order))  # type: ignore[call-overload]
-        np.testing.assert_array_equal(read(folder / "network.npy", "network"), network)
+        np.testing.assert_array_equal(to_batch(read(folder / "network.npy", "network"), 64)[0], network)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_archives_that_grow_take_no_memory(tmp_path: Path) -> None:
     try:
         with pytest.raises(InputError, match="expected a line of at most 4194304 bytes"):
             read(tmp_path / "bomb.ndjson.gz")
-        assert sum(1 for _ in read_sketches(str(tmp_path / "bomb.npz"), reading=Reading())) == 200_000
+        assert sum(1 for _ in read_sketches(str(tmp_path / "bomb.npz"), listener=ReadListener())) == 200_000
         assert tracemalloc.get_traced_memory()[1] < 2**26
     finally:
         tracemalloc.stop()

@@ -37,7 +37,7 @@ def test_tables_hold_lists_or_text_simplified_or_raw(tmp_path: Path, as_text: bo
         prepared = EXPECTED if drawings is DRAWINGS else [drawing_to_sketch(simplify_drawing(raw)) for raw in RAW]
         for sketch, expected in zip(sketches, prepared, strict=True):
             np.testing.assert_array_equal(sketch.strokes, expected)
-        assert not heard.errors
+        assert not heard.messages
         assert heard.bytes == pytest.approx(path.stat().st_size, rel=0.01)
 
 
@@ -47,10 +47,10 @@ def test_rows_of_a_table_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     pq.write_table(pa.table({"drawing": [good, None, "no", "[]", good]}), path)
     sketches, heard = read(path)
     assert [sketch.index for sketch in sketches] == [0, 4]
-    assert [error.split(": ")[1] for error in heard.errors] == ["row 1", "row 2", "row 3"]
-    assert "expected a drawing as JSON, found 'no'" in heard.errors[1]
+    assert [error.split(": ")[1] for error in heard.messages] == ["row 1", "row 2", "row 3"]
+    assert "expected a drawing as JSON, found 'no'" in heard.messages[1]
     pq.write_table(pa.table({"drawing": pa.array([], pa.string())}), path)
-    assert "expected a drawing a row, found no row" in read(path)[1].errors[0]
+    assert "expected a drawing a row, found no row" in read(path)[1].messages[0]
 
 
 def test_a_damaged_table_is_refused_in_one_line_or_read(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_damaged_table_is_refused_in_one_line_or_read(tmp_path: Path) -> None:
             damaged[at] = random.integers(256)
         path.write_bytes(damaged)
         sketches, heard = read(path)
-        assert all("\n" not in error for error in heard.errors)
+        assert all("\n" not in error for error in heard.messages)
         assert all(np.isfinite(sketch.strokes).all() for sketch in sketches)
-        refused += bool(heard.errors)
+        refused += bool(heard.messages)
     assert 30 < refused < 300

@@ -14,7 +14,7 @@ from sketch_infer.errors import InputError, ParityError, SkippedError
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.stream import SKETCHES_AT_ONCE, classify_sketches
 from sketch_infer.readers.files import read_sketches
-from sketch_infer.readers.sketch import InputFormat, Sketch
+from sketch_infer.readers.sketch import InputFormat, Sketch, cut_to_length
 from sketch_infer.strokes.preprocess import to_batch
 from sketch_infer.writers.choose import open_writer
 from sketch_infer.writers.partial_lines import PartialLines, can_be_read_again
@@ -48,7 +48,8 @@ class Job:
         self._sources, self._reading, self._classifier = sources, reading, classifier
         self._comparison, self._tally = comparison, tally
         read = (read_sketches(source, input_format, reading) for source in sources)
-        self._sketches: Iterator[Sketch] = chain.from_iterable(read)
+        # At once, because the first ones wait for the output to be opened.
+        self._sketches = cut_to_length(chain.from_iterable(read), classifier.metadata.sequence_length)
         if tally:
             self._classes = {name: column for column, name in enumerate(classifier.classes)}
             self._sketches = self._labelled(self._sketches)
@@ -104,8 +105,7 @@ class Job:
                 if self._tally:
                     self._tally.add(predictions.log_probs, [self._classes[sketch.true_class] for sketch in sketches])
                 self._n_sketches += len(sketches)
-                # Rows that are zero, as padding is, are no loss.
-                self._n_cut += sum(bool(sketch.strokes[length:].any()) for sketch in sketches)
+                self._n_cut += sum(sketch.cut for sketch in sketches)
                 self._reading.classified(len(sketches))
         if self._comparison:
             parity = self._comparison.report()

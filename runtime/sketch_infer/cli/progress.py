@@ -12,7 +12,7 @@ import click
 from sketch_infer.cli.console import note
 from sketch_infer.errors import InputError
 from sketch_infer.readers.files import STDIN
-from sketch_infer.readers.sketch import Reading
+from sketch_infer.readers.listener import ReadListener
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
@@ -21,7 +21,7 @@ _EVERY = 0.2
 """Seconds between two pictures of the bar."""
 
 
-class CommandReading(Reading):
+class CommandReading(ReadListener):
     """Tells the user what a reader meets.
 
     Args:
@@ -37,7 +37,7 @@ class CommandReading(Reading):
         self._bytes = self._sketches = 0
         self._started = self._drawn = time.monotonic()
 
-    def bad(self, error: InputError) -> None:
+    def bad(self, error: InputError, _position: int | None = None, /) -> None:
         """Report the sketch and go on, or stop."""
         if not self.skips:
             raise error

@@ -20,8 +20,10 @@ from sketch_infer.inference.session import Session
 from sketch_infer.model.contract import ModelMetadata
 from sketch_infer.model.labels import choose_labels
 from sketch_infer.model.model_file import ModelFile
+from sketch_infer.strokes.each import prepare_each
 from sketch_infer.strokes.pen_lines import PenLines
-from sketch_infer.strokes.preprocess import FloatArray, as_sketches, drawings_to_sketches
+from sketch_infer.strokes.preprocess import FloatArray, drawings_to_sketches
+from sketch_infer.strokes.rows import RowFormat, as_sketches
 from sketch_infer.strokes.simplify import simplify
 
 _DRAWINGS_AT_ONCE = 512
@@ -29,6 +31,10 @@ _DRAWINGS_AT_ONCE = 512
 
 class TruncationWarning(UserWarning):
     """Sketches had more points than the network reads; their tails were ignored."""
+
+
+class ConversionWarning(UserWarning):
+    """Rows were not as the network reads them, and were brought there; the message says how."""
 
 
 class Classifier:
@@ -158,23 +164,32 @@ class Classifier:
             raise ClassifierStateError("this classifier was closed; open another one")
         return self._session
 
-    def predict(self, strokes: npt.ArrayLike | Sequence[npt.ArrayLike] | Iterator[npt.ArrayLike]) -> Predictions:
+    def predict(
+        self,
+        strokes: npt.ArrayLike | Sequence[npt.ArrayLike] | Iterator[npt.ArrayLike],
+        input_format: RowFormat = "auto",
+    ) -> Predictions:
         """Classify one sketch or many.
 
         Args:
             strokes: rows of (dx, dy, pen), any float or integer dtype: one sketch (T, 3), an array of sketches
                 (N, T, 3), or a list or iterator of N sketches (T, 3) of mixed lengths. Shorter sketches are
                 zero-padded; longer ones are cut with a TruncationWarning.
+            input_format: what the rows are, as of the command's `--input-format`. "network" takes them as they are;
+                "auto" finds out, and scales unscaled rows with a ConversionWarning.
 
         Returns:
             predictions for the N sketches in order (N = 1 for one sketch; N may be 0).
 
         Raises:
-            InputError: if the strokes have another shape or dtype, or values that are not finite.
+            InputError: if the strokes have another shape or dtype, values that are not finite or, unless taken as they
+                are, are no differences or have a pen that is not 0 or 1.
             ClassifierStateError: if the classifier was closed, or a fork copied it.
         """
         opened = self._open_session()
-        sketches = as_sketches(list(strokes) if isinstance(strokes, Iterator) else strokes)
+        sketches, form = as_sketches(list(strokes) if isinstance(strokes, Iterator) else strokes, input_format)
+        if form.note:
+            warnings.warn(form.note, ConversionWarning, stacklevel=2)
         session = self._session_for_one(opened) if len(sketches) == 1 else opened
         outputs, n_cut = run_all(session, sketches, self._batch_size, self._workers)
         if n_cut:
@@ -192,8 +207,9 @@ class Classifier:
         For a drawing in Quick, Draw!'s simplified form, call ``predict(drawing_to_sketch(drawing))``.
 
         Args:
-            drawing: list of strokes, each ``[[x...], [y...]]`` or ``[[x...], [y...], [t...]]``, x to the right and y
-                down, in any unit; times are not read.
+            drawing: list of strokes, each a list of points ``[x, y]`` or ``{"x": ..., "y": ...}``, an array (n, 2), or
+                columns ``[[x...], [y...]]``, x to the right and y down, in any unit; times are not read. A drawing in
+                which each stroke has two or three lists is taken as columns.
 
         Returns:
             predictions for the one drawing.
@@ -216,15 +232,11 @@ class Classifier:
         sketches: list[FloatArray] = []
         remaining = iter(drawings)
         while block := list(islice(remaining, _DRAWINGS_AT_ONCE)):
-            try:
-                sketches += drawings_to_sketches(simplify(PenLines.of(block)))
-            except InputError:  # one by one, to learn which it is
-                for drawing in block:
-                    try:
-                        sketches += drawings_to_sketches(simplify(PenLines.of([drawing])))
-                    except InputError as error:
-                        raise InputError(f"drawing {len(sketches)}: {error}") from error
-        return self.predict(sketches)
+            for outcome in prepare_each(block, lambda some: drawings_to_sketches(simplify(PenLines.of(some)))):
+                if isinstance(outcome, InputError):
+                    raise InputError(f"drawing {len(sketches)}: {outcome}")
+                sketches.append(outcome)
+        return self.predict(sketches, input_format="network")
 
     def _session_for_one(self, opened: Session) -> Session:
         """Return the session whose two threads share a sketch, where that is worth it and not for a first call alone.

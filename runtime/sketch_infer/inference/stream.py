@@ -9,21 +9,22 @@ from sketch_infer.errors import InputError
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.predictions import Predictions
 from sketch_infer.model.contract import INT8_RANGE
-from sketch_infer.readers.sketch import Reading, Sketch
+from sketch_infer.readers.listener import ReadListener
+from sketch_infer.readers.sketch import Sketch, cut_to_length
 
 SKETCHES_AT_ONCE = 512
 """Sorted by length and classified together: bounds the memory, and gives every worker some batches."""
 
 
 def classify_sketches(
-    classifier: Classifier, sketches: Iterable[Sketch], reading: Reading | None = None
+    classifier: Classifier, sketches: Iterable[Sketch], listener: ReadListener | None = None
 ) -> Iterator[tuple[list[Sketch], Predictions]]:
     """Classify sketches as they come.
 
     Args:
         classifier: the model.
-        sketches: of `read_sketches`, for example; longer ones are cut to the network's length without a warning.
-        reading: hears of sketches that this model does not take; None to stop there.
+        sketches: of `read_sketches`, for example; longer ones are cut to the network's length, see `Sketch.cut`.
+        listener: hears of sketches that this model does not take, by their positions; None to stop there.
 
     Yields:
         some sketches and their predictions, in input order.
@@ -31,13 +32,12 @@ def classify_sketches(
     Raises:
         InputError: if an int8 model gets a value beyond its range, or reading the sketches fails.
     """
-    length = classifier.metadata.sequence_length
-    remaining = iter(sketches)
+    remaining = cut_to_length(sketches, classifier.metadata.sequence_length)
     if classifier.metadata.precision == "int8":
-        remaining = _in_int8_range(remaining, reading or Reading())
+        remaining = _in_int8_range(remaining, listener or ReadListener())
 
     def predict(block: list[Sketch]) -> Predictions:
-        return classifier.predict([sketch.strokes[:length] for sketch in block])
+        return classifier.predict([sketch.strokes for sketch in block], input_format="network")
 
     block = list(islice(remaining, SKETCHES_AT_ONCE))
     if 0 < len(block) < SKETCHES_AT_ONCE:  # all there is: no need for a thread
@@ -58,15 +58,16 @@ def classify_sketches(
             block = following
 
 
-def _in_int8_range(sketches: Iterator[Sketch], reading: Reading) -> Iterator[Sketch]:
-    for sketch in sketches:
+def _in_int8_range(sketches: Iterator[Sketch], listener: ReadListener) -> Iterator[Sketch]:
+    for position, sketch in enumerate(sketches):
         largest = float(np.abs(sketch.strokes).max(initial=0.0))
         if largest <= INT8_RANGE:
             yield sketch
             continue
-        reading.bad(
+        listener.bad(
             InputError(
                 f"{sketch.source}: sketch {sketch.index}: expected values within -{INT8_RANGE:g} and {INT8_RANGE:g} "
                 f"for an int8 model, found {largest:g}; min-max scale the drawing, or use the fp32 model"
-            )
+            ),
+            position,
         )

@@ -52,6 +52,7 @@ class ReadRows:
         self._indices: list[int | None] = []
         self._strokes: list[FloatArray] = []
         self._errors: list[str | None] = []
+        self.n_bytes = 0
 
     def __len__(self) -> int:
         return len(self._sources)
@@ -69,6 +70,7 @@ class ReadRows:
         self._indices.append(index)
         self._strokes.append(strokes)
         self._errors.append(error)
+        self.n_bytes += strokes.nbytes
 
     def take(self) -> pa.Table:
         """Return the rows as a table, and begin anew."""

@@ -15,8 +15,11 @@ from sketch_infer.inference.stream import classify_sketches
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.ray.columns import answers, strokes_of
 from sketch_infer.readers.drawings import Row, prepare_drawings
-from sketch_infer.readers.sketch import InputFormat, OnError, Reading, Sketch, check_on_error
-from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, as_strokes
+from sketch_infer.readers.files import as_drawing_format
+from sketch_infer.readers.listener import CollectingListener
+from sketch_infer.readers.sketch import InputFormat, OnError, Sketch, check_on_error
+from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray
+from sketch_infer.strokes.rows import RowForm, prepare
 from sketch_infer.writers.text import to_records
 
 _INPUTS = ("strokes", "drawing")
@@ -71,8 +74,8 @@ class SketchPredictor:
         """Classify a batch.
 
         Args:
-            batch: with a column `strokes`, float32 dx, dy, pen of one point after the other, or `drawing`, strokes in
-                Quick, Draw! form; rows with an `error` are passed on.
+            batch: with a column `strokes`, float32 dx, dy, pen of one point after the other, as the network reads
+                them, or `drawing`, strokes in Quick, Draw! form; rows with an `error` are passed on.
 
         Returns:
             the batch's other columns; label, probability, top and, where asked for, logits, float32; cut, whether
@@ -85,16 +88,16 @@ class SketchPredictor:
             raise InputError(f"expected batch_format='pyarrow' in map_batches, found {type(batch).__name__}")
         outcomes: list[dict[str, Any]] = [{"error": reason} for reason in _column(batch, "error")]
         sketches = self._sketches(batch, outcomes)
-        heard = _Heard(self._skips)
-        row_of = {id(sketch): row for row, sketch in sketches.items()}
-        length = self._classifier.metadata.sequence_length
-        for found, predictions in classify_sketches(self._classifier, list(sketches.values()), heard):
+        listener = CollectingListener(self._skips)
+        answers_in_order = []
+        for found, predictions in classify_sketches(self._classifier, sketches.values(), listener):
             records = to_records(found, predictions, self._top_k)
             for sketch, record, logits in zip(found, records, predictions.logits, strict=True):
-                cut = bool(sketch.strokes[length:].any())
-                outcomes[row_of.pop(id(sketch))].update(record, logits=logits, cut=cut)
-        for row, reason in zip(row_of.values(), heard.reasons, strict=True):  # in order, both
-            outcomes[row]["error"] = reason
+                answers_in_order.append({**record, "logits": logits, "cut": sketch.cut})
+        refused = {position: {"error": str(error)} for position, error in listener.errors}
+        answered_rows = iter(answers_in_order)
+        for position, row in enumerate(sketches):
+            outcomes[row].update(refused.get(position) or next(answered_rows))
         columns = answers(self._logits)
         answered = pa.Table.from_pylist(outcomes, columns)
         kept = [name for name in batch.column_names if name not in (*_INPUTS, *columns.names)]
@@ -112,12 +115,11 @@ class SketchPredictor:
         rows = [row for row, outcome in enumerate(outcomes) if outcome["error"] is None]
         drawings = batch["drawing"].to_pylist()
         records: list[Row] = [(f"row {row} of a batch", {"drawing": drawings[row]}) for row in rows]
-        heard = _Heard(self._skips)
-        sketches = {
-            rows[sketch.index]: sketch for sketch in prepare_drawings("", 0, records, self._input_format, heard)
-        }
-        for row, reason in zip((row for row in rows if row not in sketches), heard.reasons, strict=True):
-            outcomes[row]["error"] = reason
+        listener = CollectingListener(self._skips)
+        prepared = prepare_drawings("", [records], as_drawing_format("a batch", self._input_format), listener)
+        sketches = {rows[sketch.index]: sketch for sketch in prepared}
+        for position, error in listener.errors:
+            outcomes[rows[position or 0]]["error"] = str(error)
         return sketches
 
     def _from_strokes(self, batch: pa.Table, outcomes: list[dict[str, Any]]) -> dict[int, Sketch]:
@@ -132,7 +134,7 @@ class SketchPredictor:
             if outcomes[row]["error"] is not None:
                 continue
             try:
-                strokes = _points(values)
+                strokes = _points(values, as_they_are=self._input_format == "network")
             except InputError as error:
                 if not self._skips:
                     raise
@@ -144,25 +146,12 @@ class SketchPredictor:
         return sketches
 
 
-class _Heard(Reading):
-    """Keeps the reasons for which rows cannot be used, in their order."""
-
-    def __init__(self, skips: bool) -> None:
-        self.skips = skips
-        self.reasons: list[str] = []
-
-    def bad(self, error: InputError) -> None:
-        """Keep the reason, or stop."""
-        if not self.skips:
-            raise error
-        self.reasons.append(str(error))
-
-
-def _points(values: FloatArray | None) -> FloatArray:
+def _points(values: FloatArray | None, as_they_are: bool) -> FloatArray:
     if values is None or len(values) % INPUT_SIZE:
         found = "null" if values is None else f"{len(values)} numbers"
         raise InputError(f"expected strokes of {INPUT_SIZE} numbers a point, found {found}")
-    return as_strokes(values.reshape(-1, INPUT_SIZE))
+    ((strokes, _),) = prepare([values.reshape(-1, INPUT_SIZE)], RowForm("network", found_out=not as_they_are))
+    return strokes
 
 
 def _column(batch: pa.Table, name: str) -> list[Any]:

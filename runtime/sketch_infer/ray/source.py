@@ -18,7 +18,8 @@ from ray.data.datasource import DefaultFileMetadataProvider, FileBasedDatasource
 from sketch_infer.errors import InputError
 from sketch_infer.ray.columns import ReadRows
 from sketch_infer.readers.files import STDIN, SUFFIXES, expand_folders, read_sketches
-from sketch_infer.readers.sketch import InputFormat, OnError, Reading, check_on_error
+from sketch_infer.readers.listener import ReadListener
+from sketch_infer.readers.sketch import InputFormat, OnError, check_on_error
 
 _BLOCK_ROWS = 512
 _BLOCK_BYTES = 2**20
@@ -147,7 +148,7 @@ class _SketchSource(FileBasedDatasource):  # type: ignore[misc]  # Ray's classes
 
     def _read_stream(self, f: Callable[[], BinaryIO], path: str) -> Iterator[pa.Table]:
         source = self._names.get(path, self._scheme + path)
-        rows = _Collecting(source, self._skips)
+        rows = _FileRows(source, self._skips)
         try:
             opened = f()
         except FileNotFoundError:
@@ -158,20 +159,20 @@ class _SketchSource(FileBasedDatasource):  # type: ignore[misc]  # Ray's classes
             with opened:
                 for sketch in read_sketches(source, self._input_format, rows, opened):
                     rows.found.add(sketch)
-                    if len(rows.found) >= _BLOCK_ROWS:
+                    if len(rows.found) >= _BLOCK_ROWS or rows.found.n_bytes >= _BLOCK_BYTES:
                         yield rows.found.take()
         if rows.found:
             yield rows.found.take()
 
 
-class _Collecting(Reading):
+class _FileRows(ReadListener):
     """Keeps what a file has, errors among it."""
 
     def __init__(self, source: str, skips: bool) -> None:
         self._source, self.skips = source, skips
         self.found = ReadRows()
 
-    def bad(self, error: InputError) -> None:
+    def bad(self, error: InputError, _position: int | None = None, /) -> None:
         """Add the error as a row, or stop."""
         if not self.skips:
             raise error

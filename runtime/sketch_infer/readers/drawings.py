@@ -1,19 +1,21 @@
-"""Quick, Draw! drawings: a JSON object a line, or the data set's binary form."""
+"""Drawings from any file, in blocks: what is read of them becomes sketches."""
 
-import gzip
-import json
-import struct
-import zlib
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, BinaryIO, Literal, get_args
 
 import numpy as np
 
-from sketch_infer.errors import InputError, reading_errors
-from sketch_infer.readers.sketch import InputFormat, Reading, Sketch, open_source
+from sketch_infer.errors import InputError
+from sketch_infer.readers.listener import ReadListener
+from sketch_infer.readers.sketch import Sketch
+from sketch_infer.strokes.drawing_forms import to_columns
+from sketch_infer.strokes.each import prepare_each
 from sketch_infer.strokes.pen_lines import PenLines
-from sketch_infer.strokes.preprocess import drawings_to_sketches
-from sketch_infer.strokes.simplify import SIDE, simplify
+from sketch_infer.strokes.preprocess import FloatArray, drawings_to_sketches
+from sketch_infer.strokes.simplify import SIDE, are_dense, simplify
+
+DrawingFormat = Literal["auto", "simplified", "raw"]
+DRAWING_FORMATS: tuple[DrawingFormat, ...] = get_args(DrawingFormat)
 
 MAX_BYTES = 2**22
 """Bytes of one drawing that are read: 50,000 points take half as many, and a file without line ends fits no memory."""
@@ -21,59 +23,37 @@ MAX_BYTES = 2**22
 AT_ONCE = 256
 """Drawings prepared together, fewer where they are of more than `MAX_BYTES` together."""
 
-_HEADER = struct.Struct("<Q2sbIH")
-"""Of a drawing in binary form: key_id, country, recognized, timestamp, number of strokes."""
-_LENGTH = struct.Struct("<H")
-"""Of a stroke in binary form: number of points; then x and y follow, a byte a point each."""
-
 Row = tuple[str, object]
 """Where a drawing stands, as messages say it; and its record, a dict, or the InputError that it is none."""
 
 
-def read_ndjson(
-    source: str, input_format: InputFormat, reading: Reading, opened: BinaryIO | None = None
-) -> Iterator[Sketch]:
-    """Read `.ndjson` or `.ndjson.gz`."""
-    with reading_errors(source), open_source(source, opened) as file:
-        if source.lower().endswith(".gz"):
-            with gzip.GzipFile(fileobj=file) as lines:
-                yield from read_lines(source, lines, input_format, reading, file)
-        else:
-            yield from read_lines(source, file, input_format, reading)
-
-
-def read_lines(
-    source: str,
-    lines: BinaryIO | gzip.GzipFile,
-    input_format: InputFormat,
-    reading: Reading,
-    file: BinaryIO | None = None,
-) -> Iterator[Sketch]:
-    """Read a drawing a line.
+def blocks_of(
+    called: str, rows: Iterator[tuple[Row, int]], listener: ReadListener, file: BinaryIO | None = None
+) -> Iterator[list[Row]]:
+    """Gather rows that are prepared together.
 
     Args:
-        source: what messages call the lines.
-        lines: the text in UTF-8.
-        input_format: "auto", "simplified" or "raw".
-        reading: hears of what cannot be used.
-        file: the file whose position shows how far the reading is, where it is not `lines`.
+        called: what messages call the file.
+        rows: with the bytes of each.
+        listener: hears how far the reading is.
+        file: whose position shows that, if it has one.
+
+    Raises:
+        InputError: if there is no row.
     """
-    called = "standard input" if source == "-" else source
-    index = at = 0
-    rows = _rows(called, lines)
-    while block := _block(rows):
-        yield from prepare_drawings(source, index, block, input_format, reading)
-        index += len(block)
-        if source != "-":
-            position = (file or lines).tell()
-            reading.advance(position - at)
+    at, n_rows = 0, 0
+    while block := _next_block(rows):
+        n_rows += len(block)
+        yield block
+        if file and file.seekable():
+            position = file.tell()
+            listener.advance(position - at)
             at = position
-    if index == 0:
-        raise InputError(f"{called}: expected a drawing a line, found no line")
+    if not n_rows:
+        raise InputError(f"{called}: expected drawings, found none")
 
 
-def _block(rows: Iterator[tuple[Row, int]]) -> list[Row]:
-    """Take the next rows off, which come with their bytes: one or more where there are any."""
+def _next_block(rows: Iterator[tuple[Row, int]]) -> list[Row]:
     block, total = [], 0
     for row, n_bytes in rows:
         block.append(row)
@@ -83,129 +63,55 @@ def _block(rows: Iterator[tuple[Row, int]]) -> list[Row]:
     return block
 
 
-def _rows(called: str, lines: BinaryIO | gzip.GzipFile) -> Iterator[tuple[Row, int]]:
-    """Read lines; what ends the reading is the last row, so that those before it are not lost."""
-    try:
-        yield from _whole_rows(called, lines)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        yield (called, InputError(f"not a whole gzip file ({error})")), 0
-    except OSError as error:
-        yield (called, InputError(f"cannot be read: {error.strerror or error}")), 0
-
-
-def _whole_rows(called: str, lines: BinaryIO | gzip.GzipFile) -> Iterator[tuple[Row, int]]:
-    number = 0
-    while line := lines.readline(MAX_BYTES + 1):
-        number += 1
-        where = f"{called}:{number}"
-        if len(line) > MAX_BYTES:
-            while line and not line.endswith(b"\n"):
-                line = lines.readline(MAX_BYTES)
-            yield (where, InputError(f"expected a line of at most {MAX_BYTES} bytes, found a longer one")), 0
-        elif line.strip():
-            yield (where, _record(line)), len(line)
-
-
-def _record(line: bytes) -> dict[str, Any] | InputError:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):  # ValueError covers JSON and UTF-8 errors
-        return InputError(f"expected a JSON object, found {line[:40]!r}")
-    if not isinstance(record, dict) or "drawing" not in record:
-        return InputError('expected a JSON object with a "drawing", found none')
-    return record
-
-
-def read_binary(
-    source: str, input_format: InputFormat, reading: Reading, opened: BinaryIO | None = None
-) -> Iterator[Sketch]:
-    """Read `.bin`, the data set's binary form: simplified drawings without their words."""
-    with reading_errors(source), open_source(source, opened) as file:
-        index = at = 0
-        rows = _binary_rows(source, file)
-        while block := _block(rows):
-            yield from prepare_drawings(source, index, block, input_format, reading)
-            index += len(block)
-            reading.advance(file.tell() - at)
-            at = file.tell()
-    if index == 0:
-        raise InputError(f"{source}: expected drawings in binary form, found none")
-
-
-def _binary_rows(source: str, file: BinaryIO) -> Iterator[tuple[Row, int]]:
-    number = 0
-    while header := file.read(_HEADER.size):
-        where = f"{source}: drawing {number}"
-        try:
-            *_, n_strokes = _HEADER.unpack(header)
-            drawing = _binary_drawing(file, n_strokes)
-        except (struct.error, ValueError):
-            # Where the next one begins is not known, so nothing after it can be read.
-            error = InputError("expected a whole drawing in binary form, found the file cut off or damaged here")
-            yield (where, error), 0
-            return
-        yield (where, {"drawing": drawing}), sum(2 * len(x) for x, _ in drawing)
-        number += 1
-
-
-def _binary_drawing(file: BinaryIO, n_strokes: int) -> list[tuple[bytes, bytes]]:
-    """Read strokes; raises ValueError or struct.error where they are not whole or too many."""
-    drawing, n_bytes = [], 0
-    for _ in range(n_strokes):
-        (n_points,) = _LENGTH.unpack(file.read(_LENGTH.size))
-        n_bytes += 2 * n_points
-        x, y = file.read(n_points), file.read(n_points)
-        if len(y) < n_points or n_bytes > MAX_BYTES:
-            raise ValueError
-        drawing.append((x, y))
-    return drawing
-
-
 def prepare_drawings(
-    source: str, first: int, rows: list[Row], input_format: InputFormat, reading: Reading
+    source: str, blocks: Iterable[list[Row]], input_format: DrawingFormat, listener: ReadListener
 ) -> Iterator[Sketch]:
-    """Prepare rows, all at once where that works, else one by one to learn which one does not.
+    """Bring drawings to sketches.
 
     Args:
         source: what the sketches carry as their source.
-        first: the index of the first row.
-        rows: where each stands, and its record or the InputError that it is none.
-        input_format: "auto", "simplified" or "raw".
-        reading: hears of what cannot be used, in order.
+        blocks: rows in order; a sketch's index is its row's position among all.
+        input_format: what the drawings are.
+        listener: hears of what cannot be used, in order.
     """
-    found: list[Sketch | InputError | None] = [row if isinstance(row, InputError) else None for _, row in rows]
-    good = [position for position, outcome in enumerate(found) if outcome is None]
-    for chosen in [good, *([position] for position in good)]:
-        records: list[Any] = [rows[position][1] for position in chosen]
-        if not records or found[chosen[0]] is not None:
-            continue
-        try:
-            prepared = _to_sketches([record["drawing"] for record in records], input_format)
-        except InputError as error:
-            if len(chosen) == 1:
-                found[chosen[0]] = InputError(str(error))  # without the traceback, which holds this whole block
-            continue
-        for position, record, (strokes, aspect) in zip(chosen, records, prepared, strict=True):
-            word = record.get("word")
-            label = word if isinstance(word, str) else None
-            found[position] = Sketch(source, first + position, strokes, label, aspect)
-    for (where, _), outcome in zip(rows, found, strict=True):
-        if isinstance(outcome, Sketch):
-            yield outcome
-        elif outcome is not None:
-            reading.bad(InputError(f"{where}: {outcome}"))
+    index, told = 0, False
+    for block in blocks:
+        drawings = [record["drawing"] for _, record in block if isinstance(record, dict)]
+        outcomes = iter(prepare_each(drawings, lambda some: _to_sketches(some, input_format)))
+        for where, record in block:
+            outcome = next(outcomes) if isinstance(record, dict) else record
+            if isinstance(outcome, tuple) and isinstance(record, dict):
+                strokes, aspect, dense = outcome
+                if dense and not told:
+                    told = True
+                    listener.note(
+                        f"{where}: the points are closer than in simplified drawings, so it is read as raw, as others "
+                        "like it; --input-format simplified takes them as they are"
+                    )
+                word = record.get("word")
+                yield Sketch(source, index, strokes, word if isinstance(word, str) else None, aspect)
+            else:
+                listener.bad(InputError(f"{where}: {outcome}"), index)
+            index += 1
 
 
-def _to_sketches(drawings: list[Any], input_format: InputFormat) -> list[tuple[Any, float]]:
-    """Return each drawing's strokes, float32 (T, 3), and its width / height."""
+def _to_sketches(drawings: Sequence[Any], input_format: DrawingFormat) -> list[tuple[FloatArray, float, bool]]:
+    """Return each drawing's strokes, float32 (T, 3), its width / height, and whether it is raw by its density alone."""
+    drawings = to_columns(drawings)
     lines = PenLines.of(drawings)
-    raw = _look_raw(drawings, lines) if input_format == "auto" else np.full(len(drawings), input_format == "raw")
+    dense = np.zeros(len(drawings), bool)
+    raw = np.full(len(drawings), input_format == "raw")
+    if input_format == "auto":
+        raw = _look_raw(drawings, lines)
+        if not raw.all():
+            dense[~raw] = are_dense(lines.where(~raw))
+            raw |= dense
     if raw.all():
         lines = simplify(lines)
     elif raw.any():
         simplified, kept = iter(simplify(lines.where(raw)).each()), iter(lines.where(~raw).each())
         lines = PenLines.join([next(simplified if is_raw else kept) for is_raw in raw])
-    return list(zip(drawings_to_sketches(lines), lines.aspects().tolist(), strict=True))
+    return list(zip(drawings_to_sketches(lines), lines.aspects().tolist(), dense.tolist(), strict=True))
 
 
 def _look_raw(drawings: list[Any], lines: PenLines) -> Any:

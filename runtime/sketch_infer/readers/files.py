@@ -6,44 +6,45 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from sketch_infer.errors import InputError
-from sketch_infer.readers.sketch import INPUT_FORMATS, InputFormat, Reading, Sketch
+from sketch_infer.readers.listener import ReadListener
+from sketch_infer.readers.sketch import InputFormat, Sketch
 
-__all__ = ["INPUT_FORMATS", "STDIN", "SUFFIXES", "InputFormat", "Reading", "Sketch", "expand_folders", "read_sketches"]
+if TYPE_CHECKING:
+    from sketch_infer.readers.drawings import DrawingFormat
 
 STDIN = "-"
 
 SUFFIXES = (".npy", ".npz", ".ndjson", ".ndjson.gz", ".parquet", ".bin")
 """Endings of the files that can be read, in lower case."""
 
-_ARRAY_FORMATS = ("auto", "network", "stroke-3", "stroke-5")
-_DRAWING_FORMATS = ("auto", "simplified", "raw")
+Format = TypeVar("Format", bound=str)
 
 
-def expand_folders(sources: Iterable[str], reading: Reading | None = None) -> list[str]:
+def expand_folders(sources: Iterable[str], listener: ReadListener | None = None) -> list[str]:
     """Replace each folder by the files below it that can be read, sorted by name; hidden ones are left out.
 
     Links to files and folders are followed, but for a link to a folder that it is in itself.
 
     Args:
         sources: files and folders.
-        reading: hears of what cannot be used below a folder; None to stop there.
+        listener: hears of what cannot be used below a folder; None to stop there.
 
     Raises:
         InputError: if a folder has no such file or cannot be read, a link in it leads nowhere, or a file's name belongs
-            to a pipe or a device. With a `reading` that goes on, it is told instead.
+            to a pipe or a device. With a `listener` that goes on, it is told instead.
     """
-    reading = reading or Reading()
+    listener = listener or ReadListener()
     files: list[str] = []
     for source in sources:
         if source == STDIN or not _is_folder(source):
             files.append(source)
             continue
-        found = sorted(map(str, _files_below(Path(source), reading)))
+        found = sorted(map(str, _files_below(Path(source), listener)))
         if not found:
-            reading.bad(InputError(f"{source}: expected {', '.join(SUFFIXES)} files in this folder, found none"))
+            listener.bad(InputError(f"{source}: expected {', '.join(SUFFIXES)} files in this folder, found none"))
         files += found
     return files
 
@@ -55,7 +56,7 @@ def _is_folder(source: str) -> bool:
         return False
 
 
-def _files_below(top: Path, reading: Reading) -> Iterator[Path]:
+def _files_below(top: Path, listener: ReadListener) -> Iterator[Path]:
     waiting = [(top, frozenset[tuple[int, int]]())]
     while waiting:
         folder, above = waiting.pop()
@@ -63,16 +64,16 @@ def _files_below(top: Path, reading: Reading) -> Iterator[Path]:
             status = folder.stat()
             entries = [path for path in folder.iterdir() if not path.name.startswith(".")]
         except OSError as error:
-            reading.bad(InputError(f"{folder}: this folder cannot be read: {error.strerror or error}"))
+            listener.bad(InputError(f"{folder}: this folder cannot be read: {error.strerror or error}"))
             continue
         if (here := (status.st_dev, status.st_ino)) in above:
-            reading.note(f"{folder} is a link to a folder above it, and not read again")
+            listener.note(f"{folder} is a link to a folder above it, and not read again")
             continue
         for path in entries:
             try:
                 mode = path.stat().st_mode
             except OSError as error:
-                reading.bad(_unusable(str(path), error))
+                listener.bad(_unusable(str(path), error))
                 continue
             if stat.S_ISDIR(mode):
                 waiting.append((path, above | {here}))
@@ -80,7 +81,7 @@ def _files_below(top: Path, reading: Reading) -> Iterator[Path]:
                 if stat.S_ISREG(mode):
                     yield path
                 else:
-                    reading.bad(InputError(f"{path}: expected a file, found a pipe, a socket or a device"))
+                    listener.bad(InputError(f"{path}: expected a file, found a pipe, a socket or a device"))
 
 
 def _unusable(source: str, error: OSError | ValueError) -> InputError:
@@ -94,7 +95,10 @@ def _unusable(source: str, error: OSError | ValueError) -> InputError:
 
 
 def read_sketches(
-    source: str, input_format: InputFormat = "auto", reading: Reading | None = None, opened: BinaryIO | None = None
+    source: str,
+    input_format: InputFormat = "auto",
+    listener: ReadListener | None = None,
+    opened: BinaryIO | None = None,
 ) -> Iterator[Sketch]:
     """Read a file's sketches one by one, in bounded memory.
 
@@ -103,28 +107,28 @@ def read_sketches(
             `.ndjson.gz` with one Quick, Draw! drawing a line; `.parquet` with one a row; `.bin`, their binary form; `-`
             for `.ndjson` on standard input.
         input_format: what the numbers mean; "auto" finds out as the table in docs/input.md says.
-        reading: hears of what cannot be used; None to stop there.
+        listener: hears of what cannot be used; None to stop there.
         opened: the file itself, seekable and at its start, where `source` is but its name: one in an object store.
 
     Raises:
         InputError: when the file cannot be used, at the first sketch that shows it; it names file and row or
-            line. With a `reading` that goes on, it is told instead.
+            line. With a `listener` that goes on, it is told instead.
     """
-    reading = reading or Reading()
+    listener = listener or ReadListener()
     try:
-        yield from _open(source, input_format, reading, opened)
+        yield from _open(source, input_format, listener, opened)
     except InputError as error:
-        reading.bad(error)
+        listener.bad(error)
 
 
-def _open(source: str, input_format: InputFormat, reading: Reading, opened: BinaryIO | None) -> Iterator[Sketch]:
+def _open(source: str, input_format: InputFormat, listener: ReadListener, opened: BinaryIO | None) -> Iterator[Sketch]:
+    # The readers are imported late, as one file needs one of them.
     if source == STDIN:
+        from sketch_infer.readers.lines import read_stdin
+
         if sys.stdin is None:
             raise InputError("standard input: expected drawings, found it closed")
-        _check_format(source, input_format, _DRAWING_FORMATS)
-        from sketch_infer.readers.drawings import read_lines  # late, as one file needs one of the readers
-
-        return read_lines(source, sys.stdin.buffer, input_format, reading)
+        return read_stdin(sys.stdin.buffer, as_drawing_format(source, input_format), listener)
     path = Path(source)
     if not opened:
         try:
@@ -134,32 +138,45 @@ def _open(source: str, input_format: InputFormat, reading: Reading, opened: Bina
         if stat.S_ISDIR(mode):
             raise InputError(f"{source}: expected a file, found a folder; name the files in it")
     name = path.name.lower()
+    if not opened and path.is_fifo() and name.endswith((".npy", ".npz", ".parquet")):
+        raise InputError(f"{source}: expected a file, found a pipe, which cannot be read from both ends; write a file")
     if name.endswith((".npy", ".npz")):
-        _check_format(source, input_format, _ARRAY_FORMATS)
         from sketch_infer.readers.arrays import read_npy, read_npz
+        from sketch_infer.strokes.rows import ROW_FORMATS
 
-        return (read_npy if name.endswith(".npy") else read_npz)(source, input_format, reading, opened)
-    if name.endswith((".ndjson", ".ndjson.gz")):
-        _check_format(source, input_format, _DRAWING_FORMATS)
-        from sketch_infer.readers.drawings import read_ndjson
-
-        return read_ndjson(source, input_format, reading, opened)
+        read_array = read_npy if name.endswith(".npy") else read_npz
+        return read_array(source, _one_of(ROW_FORMATS, source, input_format), listener, opened)
+    if not name.endswith(SUFFIXES):
+        raise InputError(f"{source}: expected a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file")
+    format_ = as_drawing_format(source, input_format)
     if name.endswith(".parquet"):
-        _check_format(source, input_format, _DRAWING_FORMATS)
         from sketch_infer.readers.parquet import read_parquet
 
-        return read_parquet(source, input_format, reading, opened)
+        return read_parquet(source, format_, listener, opened)
     if name.endswith(".bin"):
-        _check_format(source, input_format, _DRAWING_FORMATS)
-        from sketch_infer.readers.drawings import read_binary
+        from sketch_infer.readers.binary import read_binary
 
-        return read_binary(source, input_format, reading, opened)
-    raise InputError(f"{source}: expected a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file")
+        return read_binary(source, format_, listener, opened)
+    from sketch_infer.readers.lines import read_ndjson
+
+    return read_ndjson(source, format_, listener, opened)
 
 
-def _check_format(source: str, input_format: InputFormat, allowed: tuple[str, ...]) -> None:
-    if input_format not in allowed:
-        raise InputError(
-            f"{source}: expected --input-format {', '.join(allowed[:-1])} or {allowed[-1]} for such a file, "
-            f"found {input_format}"
-        )
+def as_drawing_format(source: str, input_format: str) -> "DrawingFormat":
+    """Return an input format that drawings can have.
+
+    Raises:
+        InputError: if it is one of arrays.
+    """
+    from sketch_infer.readers.drawings import DRAWING_FORMATS
+
+    return _one_of(DRAWING_FORMATS, source, input_format)
+
+
+def _one_of(allowed: tuple[Format, ...], source: str, found: str) -> Format:
+    for format_ in allowed:
+        if format_ == found:
+            return format_
+    raise InputError(
+        f"{source}: expected --input-format {', '.join(allowed[:-1])} or {allowed[-1]} for such a file, found {found}"
+    )

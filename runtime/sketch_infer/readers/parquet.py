@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from sketch_infer.errors import DependencyError, InputError, reading_errors
-from sketch_infer.readers.drawings import AT_ONCE, MAX_BYTES, Row, prepare_drawings
-from sketch_infer.readers.sketch import InputFormat, Reading, Sketch, open_source
+from sketch_infer.readers.drawings import AT_ONCE, MAX_BYTES, DrawingFormat, Row, prepare_drawings
+from sketch_infer.readers.listener import ReadListener
+from sketch_infer.readers.sketch import Sketch, open_source
 
 
 def read_parquet(
-    source: str, input_format: InputFormat, reading: Reading, opened: BinaryIO | None = None
+    source: str, input_format: DrawingFormat, listener: ReadListener, opened: BinaryIO | None = None
 ) -> Iterator[Sketch]:
     """Read `.parquet`: `drawing` as nested lists or as JSON text, and `word`, text, where there is one.
 
@@ -27,23 +28,25 @@ def read_parquet(
         raise DependencyError(
             f"{source}: .parquet files need pyarrow; install it with: pip install 'sketch-infer[parquet]'"
         ) from error
-    index = 0
     try:
         # Arrow raises OSError for damaged pages, too.
         with reading_errors(source), open_source(source, opened) as file:
             table = pyarrow.parquet.ParquetFile(file)
             row_bytes = file.seek(0, os.SEEK_END) / max(1, table.metadata.num_rows)
-            for batch in table.iter_batches(
-                _rows_at_once(table.metadata), columns=_columns(source, table.schema_arrow.names)
-            ):
-                records = batch.to_pylist()
-                yield from prepare_drawings(source, index, _rows(source, index, records), input_format, reading)
-                index += len(records)
-                reading.advance(round(row_bytes * len(records)))
+            yield from prepare_drawings(source, _blocks(source, table, row_bytes, listener), input_format, listener)
     except InputError:
         raise
     except (pyarrow.ArrowException, UnicodeDecodeError) as error:  # the second where damage hit a text
         raise InputError(f"{source}: not a whole .parquet file ({str(error).splitlines()[0]})") from error
+
+
+def _blocks(source: str, table: Any, row_bytes: float, listener: ReadListener) -> Iterator[list[Row]]:
+    columns = _columns(source, table.schema_arrow.names)
+    index = 0
+    for batch in table.iter_batches(_rows_at_once(table.metadata), columns=columns):
+        yield _rows(source, index, batch.to_pylist())
+        index += len(batch)
+        listener.advance(round(row_bytes * len(batch)))
     if index == 0:
         raise InputError(f"{source}: expected a drawing a row, found no row")
 

@@ -1,7 +1,8 @@
-"""A sketch from a file, and what a reader tells about the rest of the file."""
+"""A sketch from a file."""
 
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal, get_args
 
@@ -33,9 +34,10 @@ class Sketch:
     Attributes:
         source: the file as the user named it.
         index: 0-based position among the file's sketches, those that cannot be used included.
-        strokes: float32 (T, 3).
+        strokes: float32 (T, 3), without padding.
         label: the word that the file has for it, which need not be one of a model's classes; None without one.
         aspect: width / height of the drawing, which the strokes have lost; 1 where it is not known.
+        cut: whether points were left out that a network does not read; see `cut_to_length`.
     """
 
     source: str
@@ -43,35 +45,12 @@ class Sketch:
     strokes: FloatArray
     label: str | None = None
     aspect: float = 1.0
+    cut: bool = False
 
     @property
     def true_class(self) -> str:
         """The label, or what the file's name says where it has none: `cat` for `cat.npz`."""
         return self.label or Path(self.source).name.split(".")[0]
-
-
-class Reading:
-    """Hears from a reader; this one stops at the first sketch that cannot be used.
-
-    Attributes:
-        skips: whether reading goes on after `bad`.
-    """
-
-    skips = False
-
-    def bad(self, error: InputError) -> None:
-        """Take note of a sketch, or a whole file, that cannot be used; its message names file and line or row.
-
-        Raises:
-            InputError: that error, unless reading is to go on with the next one.
-        """
-        raise error
-
-    def advance(self, n_bytes: int) -> None:
-        """Take note that so many more bytes of the file are read."""
-
-    def note(self, text: str) -> None:
-        """Take note of how a file was understood, where it did not say so itself."""
 
 
 def open_source(source: str, opened: BinaryIO | None) -> AbstractContextManager[BinaryIO]:
@@ -81,3 +60,22 @@ def open_source(source: str, opened: BinaryIO | None) -> AbstractContextManager[
         OSError: if there is no such file, or it cannot be read.
     """
     return nullcontext(opened) if opened else Path(source).open("rb")
+
+
+def cut_to_length(sketches: Iterable[Sketch], length: int) -> Iterator[Sketch]:
+    """Cut sketches to what a network reads, as they come: of long ones, those that wait together would fill the memory.
+
+    Args:
+        sketches: of any length.
+        length: points that are kept.
+
+    Yields:
+        the sketches in order, with strokes of their own: a view would keep the block alive that they were read in.
+    """
+    for sketch in sketches:
+        strokes = sketch.strokes
+        if len(strokes) <= length and strokes.base is None:
+            yield sketch
+        else:
+            cut = sketch.cut or bool(strokes[length:].any())
+            yield replace(sketch, strokes=strokes[:length].copy(), cut=cut)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sketch_infer.errors import InputError
+from sketch_infer.strokes.drawing_forms import to_columns
 
 Points = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -87,12 +88,13 @@ class PenLines:
 
     @classmethod
     def of(cls, drawings: Sequence[Any]) -> Self:
-        """Read drawings, each a list of strokes ``[[x...], [y...]]``; further lists in a stroke are not read.
+        """Read drawings, each a list of strokes in one of the forms of `to_columns`; times are not read.
 
         Raises:
             InputError: if one is not built so, has a value that is not a finite number, or has fewer than two points.
                 To learn which one it is, ask for them one by one.
         """
+        drawings = to_columns(drawings)
         try:
             strokes = [stroke for drawing in drawings for stroke in drawing]
             lengths = [len(stroke[0]) for stroke in strokes]
@@ -151,8 +153,10 @@ def _refuse(drawing: object) -> None:
     if not isinstance(drawing, list | tuple):
         raise InputError(f"expected a drawing as a list of strokes [[x...], [y...]], found {_kind(drawing)}")
     for number, stroke in enumerate(drawing):
-        if not isinstance(stroke, list | tuple) or len(stroke) < 2:
-            raise InputError(f"expected stroke {number} as [[x...], [y...]], found {_kind(stroke)}")
+        if not isinstance(stroke, list | tuple) or len(stroke) < 2 or isinstance(stroke[0], int | float):
+            raise InputError(
+                f"expected stroke {number} as [[x...], [y...]] or as points [[x, y], ...], found {_kind(stroke)}"
+            )
         x, y = stroke[:2]
         try:
             _flat([x])

@@ -7,6 +7,7 @@ one length, float32 (N, sequence_length, 3), padded with zero rows.
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,10 @@ FloatArray = npt.NDArray[np.float32]
 
 INPUT_SIZE = 3
 """Values in a row of a sketch: dx, dy, pen."""
+
+MAX_VALUE = 1e6
+"""In a row. Differences of scaled coordinates stay within 1; near 1e38 eager PyTorch overflows to NaN, where ONNX
+Runtime still has a label."""
 
 PREPROCESSING = (
     "stroke-3: x and y min-max scaled to [0, 1] per axis over the drawing, then differences between points "
@@ -33,7 +38,7 @@ def drawing_to_sketch(drawing: object) -> FloatArray:
     an axis without extent divided by 1 instead, then first differences.
 
     Args:
-        drawing: list of strokes, each ``[[x...], [y...]]``; further lists in a stroke (times) are not read.
+        drawing: list of strokes, each ``[[x...], [y...]]`` or a list of points (see `to_columns`); times are not read.
 
     Returns:
         float32 (T, 3) of (dx, dy, pen), T = number of points - 1.
@@ -67,6 +72,29 @@ def drawings_to_sketches(drawings: PenLines) -> list[FloatArray]:
     return [rows[first + 1 : end] for first, end in pairwise(starts)]
 
 
+def as_array(values: object, columns: Sequence[int] = (INPUT_SIZE,)) -> npt.NDArray[Any]:
+    """Return one sketch (T, 3) or N of them (N, T, 3) as an array of the dtype that they have.
+
+    Raises:
+        InputError: for another dtype than float or integer, another rank or last axis, or masked values.
+    """
+    shapes = " or ".join(f"(T, {n}) or (N, T, {n})" for n in columns)
+    parts = values if isinstance(values, list | tuple) else [values]
+    if any(np.ma.is_masked(part) for part in parts):
+        raise InputError(
+            "expected strokes without masked values; fill masked rows at the end with zeros, leave others out"
+        )
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError, RuntimeError) as error:  # lists of unequal lengths, tensors with gradients
+        raise InputError(f"expected strokes as an array {shapes}, found {type(values).__name__}: {error}") from error
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"expected strokes of a float or integer dtype, found {array.dtype}")
+    if array.ndim not in (2, 3) or array.shape[-1] not in columns:
+        raise InputError(f"expected strokes as {shapes}, found shape {array.shape}")
+    return array
+
+
 def as_strokes(values: object, first_row: int = 0) -> FloatArray:
     """Check strokes and convert them to float32.
 
@@ -78,30 +106,19 @@ def as_strokes(values: object, first_row: int = 0) -> FloatArray:
         float32 of the same shape; the input itself if it already is float32.
 
     Raises:
-        InputError: for another dtype, rank or last axis, or for values that are NaN, infinite or too large
-            for float32; it names the rows (of N sketches) or points (of one).
+        InputError: for another dtype, rank or last axis, masked values, or values that are NaN, infinite or beyond
+            `MAX_VALUE`; it names the rows (of N sketches) or points (of one).
     """
-    try:
-        array = np.asarray(values)
-    except (ValueError, TypeError, RuntimeError) as error:  # lists of unequal lengths, tensors with gradients
-        found = f"{type(values).__name__}: {error}"
-        raise InputError(
-            f"expected strokes as an array (T, {INPUT_SIZE}) or (N, T, {INPUT_SIZE}), found {found}"
-        ) from error
-    if array.dtype.kind not in "fiu":
-        raise InputError(f"expected strokes of a float or integer dtype, found {array.dtype}")
-    if array.ndim not in (2, 3) or array.shape[-1] != INPUT_SIZE:
-        raise InputError(f"expected strokes as (T, {INPUT_SIZE}) or (N, T, {INPUT_SIZE}), found shape {array.shape}")
     # What overflows float32 becomes infinite and is refused below, as is NaN, of which some kinds would warn.
     with np.errstate(over="ignore", invalid="ignore"):
-        strokes: FloatArray = array.astype(np.float32, copy=False)
-    bad = np.flatnonzero(~np.isfinite(strokes).all(axis=tuple(range(1, strokes.ndim))))
+        strokes: FloatArray = as_array(values).astype(np.float32, copy=False)
+        bad = np.flatnonzero(~(np.abs(strokes) <= MAX_VALUE).all(axis=tuple(range(1, strokes.ndim))))
     if bad.size:
         # ONNX Runtime's CPU LSTM turns such values into plausible probabilities, so they must not reach it.
         where = "row" if strokes.ndim == 3 else "point"
         raise InputError(
-            f"expected finite float32 values, found NaN, infinity or overflow in {where}{'s' * (bad.size > 1)} "
-            f"{_enumerate(bad + first_row)}; remove or repair them"
+            f"expected finite values within -{MAX_VALUE:,.0f} and {MAX_VALUE:,.0f}, found NaN, infinity or larger in "
+            f"{where}{'s' * (bad.size > 1)} {_enumerate(bad + first_row)}; remove or repair them"
         )
     return strokes
 
@@ -130,48 +147,10 @@ def to_batch(sketches: Sequence[FloatArray], sequence_length: int) -> tuple[Floa
     return batch, n_cut
 
 
-def as_sketches(strokes: object) -> list[FloatArray]:
-    """Split one sketch or many into float32 sketches (T, 3).
-
-    Args:
-        strokes: one sketch (T, 3), an array (N, T, 3), or a list of sketches (T, 3) of mixed lengths.
-
-    Raises:
-        InputError: if the strokes have another shape or dtype, or values that are not finite; it says which sketch.
-    """
-    if not isinstance(strokes, list | tuple) or (strokes and _is_point(strokes[0])):
-        array = as_strokes(strokes)
-        return list(array if array.ndim == 3 else array[None])
-    if strokes and all(_is_float32_sketch(values) for values in strokes) and np.isfinite(np.concatenate(strokes)).all():
-        return list(strokes)  # checked all at once: one by one would take a tenth of the time of an int8 model
-    sketches = []
-    for position, values in enumerate(strokes):
-        try:
-            sketch = as_strokes(values)
-        except InputError as error:
-            raise InputError(f"sketch {position}: {error}") from error
-        if sketch.ndim != 2:
-            raise InputError(f"sketch {position}: expected shape (T, {INPUT_SIZE}), found {sketch.shape}")
-        sketches.append(sketch)
-    return sketches
-
-
-def _is_float32_sketch(values: object) -> bool:
-    return (
-        isinstance(values, np.ndarray)
-        and values.dtype == np.float32
-        and values.ndim == 2
-        and values.shape[1] == INPUT_SIZE
-    )
-
-
-def _is_point(value: object) -> bool:
-    """Tell a point, a row of one sketch, from a sketch."""
-    return isinstance(value, list | tuple | np.ndarray) and len(value) > 0 and np.isscalar(value[0])
-
-
-def n_points(sketch: FloatArray) -> int:
+def n_points(sketch: npt.NDArray[Any]) -> int:
     """Return the number of rows up to the last that is not padding."""
     if len(sketch) and sketch[-1].any():
         return len(sketch)
-    return int(np.flatnonzero(sketch.any(axis=1)).max(initial=-1)) + 1
+    values = sketch.reshape(-1) != 0
+    behind = int(values[::-1].argmax()) if values.any() else values.size
+    return -(-int(values.size - behind) // int(sketch.shape[1]))

@@ -25,6 +25,13 @@ draws four minutes for so many."""
 _SMALLEST = 1e-300
 """A drawing of no larger extent is a dot: what scales it up would be beyond float64."""
 
+_DENSE_POINTS = 16
+_DENSE_STEP = 20.0
+_DENSE_KEPT = 0.65
+"""A dense drawing has that many points or more, that far apart on average or less, in units of `SIDE`, and the recipe
+keeps a smaller share of them. Of 100,000 simplified drawings that is none; of 15,800 raw ones whose points were rounded
+to whole numbers from 0 to 255, 98.6 %."""
+
 _AT_ONCE = 64
 """Drawings whose arrays stay in a core's cache: with 512 it takes a third longer."""
 
@@ -39,8 +46,8 @@ def simplify_drawing(drawing: Sequence[Any], epsilon: float = EPSILON) -> list[l
     spacing of 1 and reduced by the Ramer-Douglas-Peucker algorithm.
 
     Args:
-        drawing: list of strokes, each ``[[x...], [y...]]`` in any unit; further lists (times) are not read.
-            Strokes without points are left out.
+        drawing: list of strokes, each ``[[x...], [y...]]`` or a list of points (see `to_columns`), in any unit; times
+            are not read. Strokes without points are left out.
         epsilon: largest distance of a left-out point from the line that replaces it.
 
     Returns:
@@ -62,6 +69,26 @@ def simplify(drawings: PenLines, epsilon: float = EPSILON) -> PenLines:
     """
     parts = [_simplify(drawings[start : start + _AT_ONCE], epsilon) for start in range(0, len(drawings), _AT_ONCE)]
     return PenLines.join(parts)
+
+
+def are_dense(drawings: PenLines) -> Mask:
+    """Tell drawings that were not simplified, whatever the unit of their points: bool (N,)."""
+    n_points = np.diff(drawings.drawing_starts)
+    low, high = drawings.bounds()
+    steps = np.zeros(len(drawings.points))
+    with np.errstate(over="ignore", invalid="ignore"):
+        extents = (high - low).max(axis=1)
+        steps[:-1] = np.hypot(*np.diff(drawings.points, axis=0).T)
+        steps[drawings.line_starts[1:] - 1] = 0  # from a line's end to the next one's start
+        drawn = np.add.reduceat(steps, drawings.drawing_starts[:-1])
+        n_steps = n_points - np.diff(drawings.drawing_lines)
+        dense: Mask = (n_points >= _DENSE_POINTS) & (drawn * SIDE < _DENSE_STEP * n_steps * extents)
+    dense &= n_points <= MAX_POINTS
+    if dense.any():
+        chosen = drawings.where(dense)
+        kept = np.diff(simplify(chosen).drawing_starts) / np.diff(chosen.drawing_starts)
+        dense[dense] = kept < _DENSE_KEPT
+    return dense
 
 
 def _simplify(drawings: PenLines, epsilon: float) -> PenLines:

@@ -1,6 +1,6 @@
 /** Google's simplification of Quick, Draw! drawings: `sketch_infer.strokes.simplify` again, held to it by the golden vectors. */
 
-import { type Drawing, range, type Stroke } from "./strokes";
+import { type Drawing, type GivenDrawing, range, type Stroke, toColumns } from "./strokes";
 
 /** The larger side of a simplified drawing. */
 const SIDE = 255;
@@ -11,8 +11,8 @@ const EPSILON = 2;
 type Points = { x: Float64Array; y: Float64Array };
 
 /** Scale the larger side to 255, resample each stroke at a spacing of 1, and keep its corners as integers. */
-export function simplifyDrawing(drawing: Drawing): Drawing {
-  const lines = drawing.filter(([x]) => x.length > 0);
+export function simplifyDrawing(given: GivenDrawing): Drawing {
+  const lines = toColumns(given).filter(([x]) => x.length > 0);
   const [lowX, highX] = range(lines.flatMap(([x]) => x));
   const [lowY, highY] = range(lines.flatMap(([, y]) => y));
   const extent = Math.max(highX - lowX, highY - lowY);

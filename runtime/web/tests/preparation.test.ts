@@ -26,6 +26,27 @@ test("fewer than two points are refused", () => {
   expect(() => drawingToSketch([[[1], [2]]])).toThrow("at least 2 points, found 1");
 });
 
+test("lists of points are the drawing that columns are, and what is neither is refused", () => {
+  const columns: Drawing = [
+    [
+      [3, 80, 140, 90],
+      [5, 9, 77, 160],
+    ],
+    [
+      [20, 30],
+      [44, 41],
+    ],
+  ];
+  const points = columns.map(([x, y]) => x.map((value, i) => [value, y[i]!]));
+  const objects = points.map((stroke) => stroke.map(([x, y]) => ({ x: x!, y: y! })));
+  for (const form of [points, objects, [...points, []]]) {
+    expect(drawingToSketch(form)).toEqual(drawingToSketch(columns));
+    expect(simplifyDrawing(form)).toEqual(simplifyDrawing(columns));
+  }
+  expect(() => drawingToSketch([[[1, 2, 3, 4], [1]]])).toThrow("4 x and 1 y");
+  expect(() => drawingToSketch([[[1, 2, 3, 4]]])).toThrow("expected stroke 0");
+});
+
 test("a line of very many points is no trouble", () => {
   const many = Array.from({ length: 300_000 }, (_, i) => i / 1000);
   expect(simplifyDrawing([[many, many.map(() => 0)]])).toEqual([

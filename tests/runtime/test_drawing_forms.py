@@ -1,0 +1,115 @@
+"""Strokes as lists of points, as columns, as arrays and as objects are the same drawing, or are refused."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from sketch_infer import Classifier, InputError, drawing_to_sketch, read_sketches, simplify_drawing
+from sketch_infer.strokes.drawing_forms import to_columns
+from tests.support import Listening
+
+Drawing = list[list[list[int]]]
+
+COLUMNS: Drawing = [[[3, 80, 140, 90, 7], [5, 9, 77, 160, 120]], [[200, 210], [30, 44]], [[60, 61, 66], [1, 90, 120]]]
+"""Strokes of 5, 2 and 3 points."""
+
+
+def points(*times: int) -> list[list[list[int]]]:
+    return [[[x, y, *times] for x, y in zip(*stroke, strict=True)] for stroke in COLUMNS]
+
+
+FORMS: dict[str, Callable[[], Any]] = {
+    "pairs": points,
+    "triples": lambda: points(7),
+    "tuples": lambda: [tuple(tuple(point) for point in stroke) for stroke in points()],
+    "arrays (n, 2)": lambda: [np.array(stroke) for stroke in points()],
+    "float arrays (n, 3)": lambda: [np.array(stroke, np.float32) for stroke in points(7)],
+    "objects": lambda: [[{"x": x, "y": y} for x, y in stroke] for stroke in points()],
+    "timed objects": lambda: [[{"y": y, "x": x, "time": 4} for x, y in stroke] for stroke in points()],
+    "columns as arrays": lambda: [np.array(stroke) for stroke in COLUMNS],
+    "columns as tuples": lambda: tuple(tuple(map(tuple, stroke)) for stroke in COLUMNS),
+    "columns by name": lambda: [{"x": x, "y": y} for x, y in COLUMNS],
+    "all columns by name": lambda: {"x": [x for x, _ in COLUMNS], "y": [y for _, y in COLUMNS]},
+    "with a stroke without points": lambda: [*points(), []],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_the_same_drawing(form: str, tiny_onnx: Path) -> None:
+    drawing = FORMS[form]()
+    np.testing.assert_array_equal(drawing_to_sketch(drawing), drawing_to_sketch(COLUMNS))
+    assert simplify_drawing(drawing) == simplify_drawing(COLUMNS)
+    found = Classifier(tiny_onnx, "cpu").predict_drawings([COLUMNS, drawing]).logits
+    np.testing.assert_array_equal(found[0], found[1])
+
+
+@pytest.mark.parametrize("form", ["pairs", "triples", "objects", "with a stroke without points"])
+def test_files_hold_the_same_forms(form: str, tmp_path: Path) -> None:
+    drawing = FORMS[form]()
+    (tmp_path / "d.ndjson").write_text(json.dumps({"drawing": drawing}) + "\n")
+    pyarrow.parquet.write_table(pa.table({"drawing": [drawing]}), tmp_path / "nested.parquet")
+    pyarrow.parquet.write_table(pa.table({"drawing": [json.dumps(drawing)]}), tmp_path / "text.parquet")
+    for name in ("d.ndjson", "nested.parquet", "text.parquet"):
+        (sketch,) = read_sketches(str(tmp_path / name), "simplified")
+        np.testing.assert_array_equal(sketch.strokes, drawing_to_sketch(COLUMNS), err_msg=name)
+
+
+def test_points_with_times_are_raw_as_columns_with_times_are(tmp_path: Path) -> None:
+    lines = [points(7), [[*stroke, [7] * len(stroke[0])] for stroke in COLUMNS], COLUMNS]
+    (tmp_path / "d.ndjson").write_text("".join(json.dumps({"drawing": line}) + "\n" for line in lines))
+    timed, columns, plain = read_sketches(str(tmp_path / "d.ndjson"))
+    np.testing.assert_array_equal(timed.strokes, columns.strokes)
+    np.testing.assert_array_equal(timed.strokes, drawing_to_sketch(simplify_drawing(COLUMNS)))
+    np.testing.assert_array_equal(plain.strokes, drawing_to_sketch(COLUMNS))
+
+
+def test_two_or_three_lists_are_columns() -> None:
+    for stroke in ([[1, 2], [3, 4]], [[1, 2, 3], [4, 5, 6]], [[1, 2], [3, 4], [5, 6]]):
+        assert to_columns([[stroke]]) == [[stroke]]
+
+
+def test_many_columns_are_columns_and_points_of_many_values_points() -> None:
+    pressed = [[*stroke, [0] * len(stroke[0]), [1] * len(stroke[0])] for stroke in COLUMNS]
+    np.testing.assert_array_equal(drawing_to_sketch(pressed), drawing_to_sketch(COLUMNS))
+    assert to_columns([points(7, 8)])[0][1] == [[200, 210], [30, 44], [7, 7], [8, 8]]
+
+
+@pytest.mark.parametrize(
+    ("drawing", "words"),
+    [
+        ([[[1, 2, 3, 4]] * 4], "4 lists of 4 values, which could be either"),
+        ([[[1, 2], [3, 4], [5, 6], [7, 8, 9]]], "expected the points of stroke 0 .* found 2 and 3 values"),
+        ([[[1, 2], [3, 4]], [[1, 2], [3, 4], [5, 6], [7]]], "expected the points of stroke 1 .* found 1 and 2 values"),
+        ([[[1, 2, 0], [3, 4, 0], [5, 6, 1], [7, 8, 0]]], "where they say that the pen is lifted, split the stroke"),
+        ([[[1, 2], [3, None], [5, 6], [7, 8]]], "flat lists of numbers"),
+        ([[[1, 2], [3, "4"], [5, 6], [7, 8]]], "flat lists of numbers"),
+        ([[{"x": 1}, {"x": 2}, {"x": 3}, {"x": 4}]], "stroke 0"),
+        ([[1, 2], [3, 4], [5, 6], [7, 8]], "stroke 0 as .*x.* or as points"),
+        ([np.ma.masked_less(np.arange(8.0).reshape(4, 2), 2)], "without a mask"),
+        ({"x": [[1, 2]], "y": [[1, 2], [3, 4]]}, "as many strokes in x as in y"),
+    ],
+)
+def test_what_is_neither_is_refused(drawing: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        drawing_to_sketch(drawing)
+
+
+def test_a_dense_drawing_of_whole_numbers_is_raw_without_a_hint(tmp_path: Path) -> None:
+    along = np.linspace(0, 2 * np.pi, 120)
+    circle = [np.round(127 + 100 * np.cos(along)).astype(int).tolist(), np.round(90 + 80 * np.sin(along)).tolist()]
+    corners = [[0, 255, 255, 0, 0], [0, 3, 200, 190, 2]]
+    (tmp_path / "d.ndjson").write_text("".join(json.dumps({"drawing": [it]}) + "\n" for it in (circle, corners) * 2))
+    heard = Listening()
+    sketches = list(read_sketches(str(tmp_path / "d.ndjson"), listener=heard))
+    np.testing.assert_array_equal(sketches[0].strokes, drawing_to_sketch(simplify_drawing([circle])))
+    np.testing.assert_array_equal(sketches[1].strokes, drawing_to_sketch([corners]))
+    (note,) = heard.notes
+    assert "d.ndjson:1: the points are closer than in simplified drawings" in note
+    as_it_is = next(read_sketches(str(tmp_path / "d.ndjson"), "simplified")).strokes
+    assert len(as_it_is) == 119
