@@ -59,6 +59,7 @@ fuzz: $(FUZZ_INSTALLED) ## Fuzz the readers and what loads a model, a million ex
 	$(BIN)/python -m fuzz $(FUZZ)
 
 docs: $(DOCS_INSTALLED) ## Build the guides and the API reference as a site in dist/docs
+	rm -rf dist/docs
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs dist/docs
 	@ls dist/docs/index.html
 

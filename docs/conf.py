@@ -2,8 +2,11 @@
 
 import re
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+from numpy.typing import ArrayLike
 from sphinx.application import Sphinx
+from sphinx.util.typing import stringify_annotation
 
 from sketch_infer import __version__
 
@@ -24,6 +27,7 @@ html_theme_options = {
 }
 html_copy_source = False
 html_show_sphinx = False
+default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "undoc-members": False}
@@ -52,6 +56,14 @@ def read_page(_: Sphinx, name: str, content: list[str]) -> None:
     content[0] = re.sub(r"\]\((?!\w+:)([^)#\s]+)(#[^)\s]*)?\)", to_site, content[0])
 
 
+def name_array_like(*event: Any) -> tuple[str, str] | None:
+    """Write ArrayLike in signatures, and not the long union that it stands for."""
+    *_, signature, returned = event
+    written_out = stringify_annotation(ArrayLike, "smart")
+    return (signature.replace(written_out, "ArrayLike"), returned) if signature else None
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("source-read", read_page)
+    app.connect("autodoc-process-signature", name_array_like)
