@@ -81,7 +81,7 @@ def metadata_texts() -> list[bytes]:
     zeros = np.zeros((2, 4, 3), np.float32)
     outputs = {name: np.zeros((2, 3), np.float32) for name in ("log_probs", "logits")}
     metadata = ModelMetadata(
-        ("ant", "bee", "cat"), 4, PREPROCESSING, "fp32", True, "0" * 64, {}, {"fp32": 1e-5}, {"torch": "2"},
+        ("ant", "bee", "cat"), 4, PREPROCESSING, "strokes", "fp32", True, "0" * 64, {}, {"fp32": 1e-5}, {"torch": "2"},
         Probes(("one", "two"), zeros, outputs),
     )  # fmt: skip
     return [json.dumps(metadata.to_props()).encode()]

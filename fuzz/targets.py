@@ -158,7 +158,7 @@ def _model() -> Callable[[bytes], None]:
         except ModelFileError as error:
             check_message(error, str(file[0].path))
         else:
-            outputs = session.run(session.metadata.probes.strokes)
+            outputs = session.run(session.metadata.probes.sketches)
             assert all(np.isfinite(values).all() for values in outputs.values())
 
     return run

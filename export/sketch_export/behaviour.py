@@ -14,6 +14,7 @@ from sketch_infer.errors import InputError
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.inference.session import Session
+from sketch_infer.model.contract import POINTS
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.preprocess import FloatArray, drawing_to_sketch, to_batch
 from sketch_models import SketchRNN, run_eager
@@ -102,6 +103,8 @@ def compare_behaviour(
     """
     classifiers = {file: Classifier(file, provider) for file in models}
     classes = classifiers[models[0]].metadata.labels
+    if of_points := [file.name for file, one in classifiers.items() if one.metadata.input_form == POINTS]:
+        raise InputError(f"{of_points[0]}: reads pen points, not simplified drawings; compare it without --strokes")
     if odd := [file.name for file, one in classifiers.items() if one.metadata.labels != classes]:
         raise InputError(f"{odd[0]}: expected the labels of {models[0].name}, found others; compare them one by one")
     drawings, _ = read_drawings(folder, classes)

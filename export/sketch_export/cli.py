@@ -12,6 +12,7 @@ from sketch_infer.checks.report_page import write_report
 from sketch_infer.cli.console import Group, provider_option, refuse_overwriting, report_option
 from sketch_infer.errors import InputError, ModelFileError, ParityError
 from sketch_infer.inference.providers import ProviderChoice
+from sketch_infer.model.contract import INPUT_FORMS, POINTS, STROKES, InputForm
 from sketch_infer.model.labels import read_labels
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.readers.files import read_sketches
@@ -70,6 +71,14 @@ def main() -> None:
     show_default=True,
     help="fast skips padding; plain has PyTorch's own operations, one for one, to look into.",
 )
+@click.option(
+    "--input",
+    "input_form",
+    type=click.Choice(INPUT_FORMS),
+    default=STROKES,
+    show_default=True,
+    help="points for a file that takes pen points as a device samples them and prepares them itself: docs/contract.md.",
+)
 @report_option
 def onnx(
     checkpoint: Path | None,
@@ -80,6 +89,7 @@ def onnx(
     initial_state: bool,
     int8: bool,
     graph: GraphChoice,
+    input_form: InputForm,
     report: Path | None,
 ) -> None:
     """Export a checkpoint to one ONNX file.
@@ -90,6 +100,8 @@ def onnx(
         raise click.UsageError("--int8 takes no --initial-state: its LSTMs start in states of their own")
     if int8 and graph != "fast":
         raise click.UsageError("--int8 goes with --graph fast")
+    if initial_state and input_form == POINTS:
+        raise click.UsageError("--input points takes no --initial-state: a drawing is whole")
     if random_weights == (checkpoint is not None):
         raise click.UsageError("expected either --checkpoint FILE or --random-weights")
     refuse_overwriting(output, [checkpoint, labels])
@@ -113,6 +125,7 @@ def onnx(
             graph=graph,
             precision="int8" if int8 else "fp32",
             reject_below=_reject_below(loaded, checkpoint),
+            input_form=input_form,
         )
     except NotProvenError as error:
         click.echo(str(error.report))

@@ -104,12 +104,17 @@ def sample_sketches() -> list[FloatArray]:
 
 
 def varied_sketches(count: int, seed: int = 0) -> list[FloatArray]:
-    """Return the drawings as other hands might have drawn them, each float32 (T, 3).
+    """Return the drawings as other hands might have drawn them, each float32 (T, 3)."""
+    return [drawing_to_sketch(drawing) for drawing in varied_drawings(count, seed)]
+
+
+def varied_drawings(count: int, seed: int = 0) -> list[list[list[list[float]]]]:
+    """Return the drawings as other hands might have drawn them, lists of strokes ``[[x...], [y...]]``.
 
     They are turned, stretched and slanted, their points are moved, and now and then a line is left out.
     """
     random = np.random.default_rng(seed)
-    sketches = []
+    drawings = []
     for drawing in itertools.islice(itertools.cycle(DRAWINGS.values()), count):
         angle = random.normal(0, 0.15)
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -117,8 +122,8 @@ def varied_sketches(count: int, seed: int = 0) -> list[FloatArray]:
         shape = turn @ slant @ np.diag(random.uniform(0.7, 1.3, 2))
         kept = [line for line in drawing if random.random() > 0.1] or drawing
         lines = [shape @ np.array(line) + random.normal(0, 3, np.shape(line)) for line in kept]
-        sketches.append(drawing_to_sketch([line.tolist() for line in lines]))
-    return sketches
+        drawings.append([line.tolist() for line in lines])
+    return drawings
 
 
 def probe_sketches(sequence_length: int) -> tuple[tuple[str, ...], FloatArray]:

@@ -21,15 +21,27 @@ from sketch_infer.checks.parity import (
     ParityReport,
 )
 from sketch_infer.errors import InputError, ParityError
-from sketch_infer.model.contract import PRECISIONS, ModelMetadata, Precision, Probes
+from sketch_infer.model.contract import (
+    INPUT_FORMS,
+    POINTS,
+    PRECISIONS,
+    PREPROCESSINGS,
+    InputForm,
+    ModelMetadata,
+    Precision,
+    Probes,
+)
 from sketch_infer.model.integrity import CONTENT_SHA256, DIGITS, content_sha256
 from sketch_infer.model.labels import check_labels
 from sketch_infer.model.model_file import ModelFile
-from sketch_infer.strokes.preprocess import INPUT_SIZE, PREPROCESSING
+from sketch_infer.strokes.pen_points import network_input
+from sketch_infer.strokes.preprocess import INPUT_SIZE
 from sketch_models import SketchRNN, run_eager
 
 from .drawings import probe_sketches
 from .fast_graph import make_fast
+from .pen_points.compose import read_points
+from .pen_points.examples import probe_points
 from .plain_graph import make_plain
 from .proof import int8_agreement, prove
 from .trace import OPSETS, trace
@@ -58,6 +70,7 @@ def export_onnx(
     graph: GraphChoice = "fast",
     precision: Precision = "fp32",
     reject_below: float | None = None,
+    input_form: InputForm = "strokes",
 ) -> ParityReport:
     """Export a network to one ONNX file and prove it; the file appears only when the proof holds.
 
@@ -72,6 +85,7 @@ def export_onnx(
         precision: "int8" for a smaller and faster file whose answers are near to eager PyTorch's; it takes the fast
             graph and no initial states.
         reject_below: probability of the likeliest class below which a drawing is probably none of the classes.
+        input_form: "points" for a file that takes pen points as a device samples them, and prepares them itself.
 
     Returns:
         the proof: every output compared at every batch size; its notes say what the fast graph could not use.
@@ -79,7 +93,7 @@ def export_onnx(
     Raises:
         InputError: if the path does not end in .onnx, the labels do not fit, or the network does not read
             (dx, dy, pen).
-        ValueError: for another graph or precision, or for int8 with what it does not take.
+        ValueError: for another graph, precision or input form, or for int8 or points with what they do not take.
         NotProvenError: if ONNX Runtime's outputs differ from eager PyTorch's.
         OutputError: if the file cannot be written.
     """
@@ -97,13 +111,19 @@ def export_onnx(
         raise ValueError(f"expected precision {' or '.join(PRECISIONS)}, found {precision!r}")
     if precision == "int8" and (graph != "fast" or initial_state):
         raise ValueError("expected the fast graph without initial states for int8")
+    if input_form not in INPUT_FORMS:
+        raise ValueError(f"expected input form {' or '.join(INPUT_FORMS)}, found {input_form!r}")
+    if input_form == POINTS and initial_state:
+        raise ValueError("expected no initial states for pen points")
     onnx_model = trace(model, opset, initial_state)
     make_plain(onnx_model)
     samples = probe_sketches(model.config.sequence_length)[1]
     notes = make_fast(onnx_model, samples, precision) if graph == "fast" else []
+    if input_form == POINTS:
+        read_points(onnx_model)
     # The oldest format version that has the opset, so that old runtimes open the file.
     onnx_model.ir_version = onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", opset)])
-    metadata = replace(_describe(model, labels, random_weights, precision), reject_below=reject_below)
+    metadata = replace(_describe(model, labels, random_weights, precision, input_form), reject_below=reject_below)
     with write_atomically(path) as temporary:
         content = _serialize(onnx_model, metadata)
         report = prove(ModelFile(str(path), content), model)
@@ -142,18 +162,24 @@ def sealed(model: onnx.ModelProto) -> bytes:
 
 
 def _describe(
-    model: SketchRNN, labels: Sequence[str] | None, random_weights: bool, precision: Precision
+    model: SketchRNN,
+    labels: Sequence[str] | None,
+    random_weights: bool,
+    precision: Precision,
+    input_form: InputForm,
 ) -> ModelMetadata:
     fp32 = {"fp32": FP32_TOLERANCE, "float64_factor": TRUTH_FACTOR, "float64_floor": TRUTH_FLOOR}
     int8 = {"int8": INT8_TOLERANCE, "top1_agreement": INT8_AGREEMENT}
     n_classes = model.config.output_size
-    names, strokes = probe_sketches(model.config.sequence_length)
+    length = model.config.sequence_length
+    names, sketches = probe_points(length) if input_form == POINTS else probe_sketches(length)
     if labels is None:
         labels = [f"class {number}" for number in range(n_classes)]
     return ModelMetadata(
         labels=check_labels(labels, n_classes),
         sequence_length=model.config.sequence_length,
-        preprocessing=PREPROCESSING,
+        preprocessing=PREPROCESSINGS[input_form],
+        input_form=input_form,
         precision=precision,
         random_weights=random_weights,
         int8_agreement={},
@@ -164,5 +190,5 @@ def _describe(
             "torch": torch.__version__,
             **{package: version(package) for package in ("onnx", "onnxscript", "onnx-ir")},
         },
-        probes=Probes(names, strokes, run_eager(model, strokes)),
+        probes=Probes(names, sketches, run_eager(model, network_input(sketches, length))),
     )

@@ -22,6 +22,7 @@ from sketch_infer.inference.providers import ProviderChoice, session_options, st
 from sketch_infer.inference.session import Session
 from sketch_infer.model.contract import OUTPUTS, STROKES
 from sketch_infer.model.model_file import ModelFile
+from sketch_infer.strokes.pen_points import network_input
 from sketch_infer.strokes.preprocess import FloatArray
 from sketch_models import CONVOLUTIONS, SketchRNN, run_eager
 
@@ -81,9 +82,9 @@ def compare_layers(path: Path | ModelFile, model: SketchRNN, provider: ProviderC
     """
     file = ModelFile.read(path)
     opened = Session(file, provider)
-    strokes = opened.metadata.probes.strokes
+    strokes = network_input(opened.metadata.probes.sketches, opened.metadata.sequence_length)
     graph = onnx.load_model_from_string(file.content)
-    tensors = _run_with_all_outputs(graph, strokes, opened)
+    tensors = _run_with_all_outputs(graph, opened)
     eager = _eager_tensors(model, strokes)
     in_int8 = opened.metadata.precision == "int8"
     references: dict[str, Array] = {STROKES: strokes}
@@ -92,7 +93,8 @@ def compare_layers(path: Path | ModelFile, model: SketchRNN, provider: ProviderC
         for name in node.output:
             if name not in tensors:
                 continue
-            reference = _reference(node, name, references, eager, tensors[name].shape)
+            # Of a file that reads pen points, the strokes are a tensor, too: what numpy makes of the points.
+            reference = strokes if name == STROKES else _reference(node, name, references, eager, tensors[name].shape)
             if reference is None:
                 continue
             references[name] = reference
@@ -119,14 +121,15 @@ def layers_table(title: str, comparisons: list[LayerParity]) -> Table:
     return Table(title, header, tuple(rows), frozenset() if first is None else frozenset({first}))
 
 
-def _run_with_all_outputs(graph: onnx.ModelProto, strokes: FloatArray, opened: Session) -> dict[str, Array]:
+def _run_with_all_outputs(graph: onnx.ModelProto, opened: Session) -> dict[str, Array]:
     extended = onnx.ModelProto()
     extended.CopyFrom(graph)
     names = [name for node in extended.graph.node for name in node.output if name]
     extended.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in OUTPUTS)
     provider: ProviderChoice = "cuda" if opened.provider.startswith("CUDA") else "cpu"
     session, _ = start_session(extended.SerializeToString(), session_options(), provider)
-    inputs = {STROKES: strokes, **opened.zero_state(len(strokes))}
+    probes = opened.metadata.probes
+    inputs = {**probes.feeds(), **opened.zero_state(len(probes.names))}
     return dict(zip(names, session.run(names, inputs), strict=True))
 
 

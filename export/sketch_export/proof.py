@@ -15,14 +15,16 @@ from sketch_infer.checks.parity import INT8_AGREEMENT, INT8_TOLERANCE, ParityRep
 from sketch_infer.errors import ModelFileError, ParityError
 from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import STATES, ModelMetadata
+from sketch_infer.model.contract import POINTS, STATES, ModelMetadata
 from sketch_infer.model.model_file import ModelFile
+from sketch_infer.strokes.pen_points import Sketches, network_input
 from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, to_batch
 from sketch_models import CONVOLUTIONS, SketchRNN, run_eager
 
 from .drawings import varied_sketches
 from .passes.head_blocks import QUANTIZED_MATMUL
 from .passes.int8_lstm import PINS, QUANTIZED_LSTM
+from .pen_points.examples import proof_points, varied_points
 from .weights import weights_sha256
 
 BATCHES = (1, 2, 3, 7, 64)
@@ -80,25 +82,32 @@ def prove(
     session = Session(file, provider)
     _check_origin(file, session, model)
     length, probes = session.metadata.sequence_length, session.metadata.probes
-    cases = [(f"batch {batch}", proof_strokes(batch, length)) for batch in batches]
-    drawings = [extra] if extra else []
+    of_points = session.metadata.input_form == POINTS
+    if extra and of_points:
+        raise ModelFileError(f"{path}: reads pen points; verify its strokes on the file without --input points")
+    cases: list[tuple[str, Sketches]] = [
+        (f"batch {batch}", proof_points(batch) if of_points else proof_strokes(batch, length)) for batch in batches
+    ]
+    drawings: list[tuple[str, Sketches]] = [extra] if extra else []
     if session.metadata.precision == "int8":
         check_int8(file, session.metadata)
-        drawings.append((f"{INT8_DRAWINGS} drawings", to_batch(varied_sketches(INT8_DRAWINGS), length)[0]))
+        varied = varied_points if of_points else lambda count: to_batch(varied_sketches(count), length)[0]
+        drawings.append((f"{INT8_DRAWINGS} drawings", varied(INT8_DRAWINGS)))
     report = ParityReport((), session.provider)
-    report += compare_outputs("recorded probes", run_eager(model, probes.strokes), probes.outputs)
-    for case, strokes in cases:
-        report += _compare(case, session, model, strokes, None)
-    for case, strokes in drawings:
-        report += _compare(case, session, model, strokes, None, on_drawings=True)
+    expected = run_eager(model, network_input(probes.sketches, length))
+    report += compare_outputs("recorded probes", expected, probes.outputs)
+    for case, sketches in cases:
+        report += _compare(case, session, model, sketches, None)
+    for case, sketches in drawings:
+        report += _compare(case, session, model, sketches, None, on_drawings=True)
     if session.state_shapes:
-        for case, strokes in [*cases, *drawings]:
-            random = np.random.default_rng(len(strokes))
+        for case, sketches in [*cases, *drawings]:
+            random = np.random.default_rng(len(sketches))
             state = {
-                name: random.uniform(-1, 1, (layers, len(strokes), hidden)).astype(np.float32)
+                name: random.uniform(-1, 1, (layers, len(sketches), hidden)).astype(np.float32)
                 for name, (layers, hidden) in session.state_shapes.items()
             }
-            report += _compare(f"{case}, {' and '.join(STATES)}", session, model, strokes, state)
+            report += _compare(f"{case}, {' and '.join(STATES)}", session, model, sketches, state)
     return report
 
 
@@ -166,14 +175,15 @@ def _compare(
     case: str,
     session: Session,
     model: SketchRNN,
-    strokes: FloatArray,
+    sketches: Sketches,
     state: dict[str, FloatArray] | None,
     on_drawings: bool = False,
 ) -> ParityReport:
     try:
-        outputs = session.run(strokes, state)
+        outputs = session.run(sketches, state)
     except ModelFileError as error:
         return ParityReport.of_failure(case, str(error))
+    strokes = network_input(sketches, session.metadata.sequence_length)
     eager = run_eager(model, strokes, state)
     if session.metadata.precision == "int8":
         # The classes of random strokes are often near ties, and so are all classes of random weights.

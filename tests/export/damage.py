@@ -124,7 +124,7 @@ def keep_probes(count: int, sketches: int | None = None) -> Callable[[Path], Non
             probes = Probes.from_json(entry.value)
             outputs = {name: values[:count] for name, values in probes.outputs.items()}
             kept = sketches or count
-            entry.value = Probes(probes.names[:kept], probes.strokes[:kept], outputs).to_json()
+            entry.value = Probes(probes.names[:kept], probes.sketches[:kept], outputs).to_json()
 
         edit(path, change)
 

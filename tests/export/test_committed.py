@@ -18,7 +18,12 @@ NAMES = ("drawings.npy", "drawings.ndjson")
 
 @pytest.mark.parametrize(
     ("path", "seed", "labels"),
-    [(tiny.MODEL, 0, tiny.LABELS), (tiny.WITH_STATE, 0, tiny.LABELS), (tiny.OTHER, 1, tiny.OTHER_LABELS)],
+    [
+        (tiny.MODEL, 0, tiny.LABELS),
+        (tiny.WITH_STATE, 0, tiny.LABELS),
+        (tiny.OF_POINTS, 0, tiny.LABELS),
+        (tiny.OTHER, 1, tiny.OTHER_LABELS),
+    ],
 )
 def test_the_tiny_models_are_the_networks_that_the_tests_take_them_for(
     path: Path, seed: int, labels: tuple[str, ...]

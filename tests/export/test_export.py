@@ -180,8 +180,9 @@ def test_probes_hold_eager_pytorch_and_onnx_meets_them(tiny_onnx: Path, tiny_mod
     session = Session(tiny_onnx, "cpu")
     probes = session.metadata.probes
     assert {"bicycle", "empty", "dense", "over-long"} <= set(probes.names)
-    eager = run_eager(tiny_model, probes.strokes)
-    found = session.run(probes.strokes)
+    assert isinstance(probes.sketches, np.ndarray)
+    eager = run_eager(tiny_model, probes.sketches)
+    found = session.run(probes.sketches)
     for name in OUTPUTS:
         np.testing.assert_array_equal(probes.outputs[name], eager[name])
         assert_close(found[name], probes.outputs[name], eager["logits"])

@@ -85,7 +85,7 @@ def change(model: onnx.ModelProto, kind: str) -> None:
         case "probes that are no numbers":
             probes = Probes.from_json(prop(model, "probes"))
             outputs = {name: np.full_like(array, np.nan) for name, array in probes.outputs.items()}
-            set_props(model, probes=Probes(probes.names, probes.strokes, outputs).to_json())
+            set_props(model, probes=Probes(probes.names, probes.sketches, outputs).to_json())
         case "renamed input":
             rename(model, "strokes", "x")
         case "renamed output":

@@ -198,5 +198,5 @@ def test_no_probe_of_the_default_model_settles_late(default_onnx: Path) -> None:
     model = onnx.load(default_onnx)
     model.graph.output.append(onnx.helper.make_tensor_value_info("forward.late", onnx.TensorProto.BOOL, None))
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    strokes = Session(default_onnx, "cpu").metadata.probes.strokes
+    strokes = Session(default_onnx, "cpu").metadata.probes.sketches
     assert not session.run(["forward.late"], {"strokes": strokes})[0].any()

@@ -60,8 +60,8 @@ def drawings() -> dict[str, Drawing]:
         "negative and large": [_rounded(-4e6 + 900 * np.cos(3 * angle), 7e5 + 600 * np.sin(2 * angle))],
         "scribble that is cut": [_rounded(*walk[line]) for line in range(3)],
     }
-    # Walks over whole pixels with equally far points, found by search: they come out otherwise where distances are
-    # not right to the last digit.
+    # Walks over whole pixels with equally far points, found by search: they come out otherwise where the last digit of
+    # a distance decides between them.
     for seed in (304, 3328, 3906, 5529):
         steps = np.random.default_rng(seed).integers(-6, 7, (2, 60))
         made[f"last digit decides, {seed}"] = [_rounded(*steps.cumsum(axis=1).astype(float))]

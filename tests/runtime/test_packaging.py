@@ -93,7 +93,7 @@ def test_the_wheel_classifies_in_a_bare_environment(tmp_path: Path) -> None:
         "from sketch_infer import Classifier, compare_outputs\n"
         "classifier = Classifier()\n"
         "probes = classifier.metadata.probes\n"
-        "found = vars(classifier.predict(probes.strokes, input_format='network'))\n"
+        "found = vars(classifier.predict(probes.sketches, input_format='network'))\n"
         "print(compare_outputs('probes', probes.outputs, found).summary)"
     )
     assert run(bin_folder / "python", "-c", probes).stdout.startswith("PASS: equal to eager PyTorch")

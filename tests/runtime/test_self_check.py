@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,10 +43,11 @@ def test_a_sound_file_passes(sketch_infer: Run, copied: Path, tmp_path: Path) ->
 
 def test_coupled_rows_are_seen(tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session = Session(tiny_onnx, "cpu")
-    strokes = session.metadata.probes.strokes
+    strokes = session.metadata.probes.sketches
     assert max(row_coupling(session, strokes).values()) < 1e-7
 
-    def batch_wide_scale(rows: FloatArray) -> dict[str, FloatArray]:
+    def batch_wide_scale(batch: Sequence[FloatArray]) -> dict[str, FloatArray]:
+        rows = np.stack(batch)
         step = np.float32(max(float(np.abs(rows).max()), 1.0) / 127)
         return {"logits": np.round(rows[:, :, 0] / step) * step}
 

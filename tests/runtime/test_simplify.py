@@ -127,6 +127,15 @@ def distance_to_line(point: np.ndarray, corners: np.ndarray) -> float:
     return float(np.hypot(*(point - nearest).T).min())
 
 
+def test_of_equally_far_points_the_first_is_the_corner_in_any_unit() -> None:
+    for seed in range(200):
+        walk = np.random.default_rng(seed).integers(-6, 7, (2, 60)).cumsum(axis=1)
+        corners = simplify_drawing([walk.tolist()])
+        for unit in (0.1, 7.3, 1e-30):
+            # 1, because where a half is rounded to is up to the last digit.
+            np.testing.assert_allclose(simplify_drawing([(walk * unit).tolist()]), corners, atol=1, rtol=0)
+
+
 def test_too_many_points_are_refused() -> None:
     line = [list(range(50_001)), [0, 1] * 25_000 + [0]]
     with pytest.raises(InputError, match="expected a drawing of at most 50000 points, found 50001; thin it out"):

@@ -10,6 +10,7 @@ from typing import Any
 from sketch_infer.checks.parity import ParityReport
 from sketch_infer.inference.predictions import Predictions
 from sketch_infer.model.contract import ModelMetadata
+from sketch_infer.strokes.pen_points import network_input
 from sketch_infer.strokes.preprocess import FloatArray
 from sketch_infer.tables import format_table
 
@@ -131,11 +132,10 @@ def sketch_answers(
         top: classes per sketch.
     """
     probes = metadata.probes
+    drawn = network_input(probes.sketches, metadata.sequence_length)
     eager = Predictions(probes.outputs["log_probs"], probes.outputs["logits"], metadata.labels)
     onnx = Predictions(outputs["log_probs"], outputs["logits"], metadata.labels)
     return tuple(
         SketchAnswer(name, strokes[strokes.any(axis=1).nonzero()[0]], tuple(expected), tuple(found))
-        for name, strokes, expected, found in zip(
-            probes.names, probes.strokes, eager.top_k(top), onnx.top_k(top), strict=True
-        )
+        for name, strokes, expected, found in zip(probes.names, drawn, eager.top_k(top), onnx.top_k(top), strict=True)
     )

@@ -31,7 +31,7 @@ from sketch_infer.inference.providers import (
     start_session,
 )
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import OUTPUTS, STROKES
+from sketch_infer.model.contract import OUTPUTS, POINTS
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.preprocess import FloatArray, as_strokes
 
@@ -111,7 +111,8 @@ def check_probes(session: Session) -> tuple[ParityReport, dict[str, FloatArray] 
         case = "all probes" if batch == count else f"batch {batch}"
         rows = np.arange(-(-count // batch) * batch) % count
         try:
-            calls = [session.run(probes.strokes[rows[at : at + batch]]) for at in range(0, len(rows), batch)]
+            chosen = [probes.sketches[int(row)] for row in rows]
+            calls = [session.run(chosen[at : at + batch]) for at in range(0, len(rows), batch)]
         except ModelFileError as error:
             report += ParityReport.of_failure(case, str(error))
             continue
@@ -140,23 +141,29 @@ def _check_wheels() -> Check:
 
 
 def _check_bad_strokes(session: Session) -> Check:
-    strokes = session.metadata.probes.strokes[:1].copy()
-    strokes[0, 0, 0] = np.nan
+    good = session.metadata.probes.sketches[0]
+    bad = good.copy()
+    bad[0, 0] = np.nan
+    if session.metadata.input_form == POINTS:
+        # Whoever calls the file without this package relies on the file itself.
+        found = session.run([good, bad, good])["log_probs"]
+        holds = np.isnan(found[1]).all() and np.isfinite(found[[0, 2]]).all()
+        return Check("NaN in the points", bool(holds), f"answers {'NaN' if holds else 'wrong'} for its drawing alone")
     try:
-        as_strokes(strokes)
+        as_strokes(bad)
     except InputError:
         return Check("NaN in the strokes", True, "refused")
     return Check("NaN in the strokes", False, "accepted: its answers would look plausible and be wrong")
 
 
 def _check_no_rows(session: Session) -> Check:
-    shapes = {name: values.shape for name, values in session.run(session.metadata.probes.strokes[:0]).items()}
+    shapes = {name: values.shape for name, values in session.run(session.metadata.probes.sketches[:0]).items()}
     expected = (0, len(session.metadata.labels))
     return Check("no sketches", set(shapes.values()) == {expected}, f"outputs of shape {expected}")
 
 
 def _check_rows(session: Session) -> Check:
-    coupling = row_coupling(session, session.metadata.probes.strokes)
+    coupling = row_coupling(session, session.metadata.probes.sketches)
     worst = max(coupling.values())
     how = "alone, in another order and beside an outlier"
     if worst <= FP32_TOLERANCE:
@@ -168,13 +175,13 @@ def _check_rows(session: Session) -> Check:
 
 def _place_nodes(file: ModelFile, provider: ProviderChoice, opened: Session) -> dict[str, Counter[str]]:
     """Return which operators ran on which provider, by ONNX Runtime's own profile of one batch."""
-    strokes = file.check().metadata.probes.strokes
     with tempfile.TemporaryDirectory() as folder:
         options = session_options()
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "profile")
         session, _ = start_session(file.content, options, provider)
-        session.run(OUTPUTS, {STROKES: strokes, **opened.zero_state(len(strokes))})
+        probes = opened.metadata.probes
+        session.run(OUTPUTS, {**probes.feeds(), **opened.zero_state(len(probes.names))})
         events = json.loads(Path(session.end_profiling()).read_text())
     placement: dict[str, Counter[str]] = {}
     for event in events:
@@ -197,13 +204,13 @@ def _count(operators: Counter[str]) -> str:
 
 
 def _time_one(session: Session) -> str:
-    strokes, milliseconds = session.metadata.probes.strokes, []
+    sketches, milliseconds = session.metadata.probes.sketches, []
     for run in range(_TIMED_RUNS):
-        row = run % len(strokes)
+        row = run % len(sketches)
         start = time.perf_counter()
-        session.run(strokes[row : row + 1])
+        session.run(sketches[row : row + 1])
         milliseconds.append(1e3 * (time.perf_counter() - start))
-    p50, p90 = np.percentile(milliseconds[len(strokes) :], [50, 90])
+    p50, p90 = np.percentile(milliseconds[len(sketches) :], [50, 90])
     return f"{p50:.2f} ms in the median, {p90:.2f} ms at the 90th percentile (one thread, the probes)"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import OUTPUTS
+from sketch_infer.model.contract import OUTPUTS, POINTS
 from sketch_infer.strokes.preprocess import FloatArray, n_points, to_batch
 
 DEFAULT_BATCH_SIZE = 16
@@ -25,24 +25,27 @@ def run_all(
 
     Args:
         session: the model, whose calls are independent of each other.
-        sketches: float32 (T, 3) each, of any lengths.
+        sketches: float32 (T, 3) each, of any lengths; for a model of pen points, x, y and pen (n, 3).
         batch_size: sketches a call, fewer where that leaves a worker without any.
         workers: calls at a time.
 
     Returns:
         log_probs and logits by name, each float32 (N, classes), in the order of the sketches, and how many of them were
-        cut to the model's sequence length.
+        cut to the model's sequence length; none is known of pen points, which the model cuts itself.
 
     Raises:
         ModelFileError: if ONNX Runtime fails on a chunk.
     """
     outputs = {name: np.empty((len(sketches), len(session.metadata.labels)), np.float32) for name in OUTPUTS}
-    longest_first = np.argsort([-n_points(sketch) for sketch in sketches], kind="stable")
+    of_points = session.metadata.input_form == POINTS
+    lengths = [len(sketch) if of_points else n_points(sketch) for sketch in sketches]
+    longest_first = np.argsort([-length for length in lengths], kind="stable")
     size = max(1, min(batch_size, math.ceil(len(sketches) / workers)))  # something for every worker
     chunks = [longest_first[start : start + size] for start in range(0, len(sketches), size)]
 
     def run_chunk(rows: np.ndarray) -> int:
-        batch, n_cut = to_batch([sketches[row] for row in rows], session.metadata.sequence_length)
+        chosen = [sketches[row] for row in rows]
+        batch, n_cut = (chosen, 0) if of_points else to_batch(chosen, session.metadata.sequence_length)
         for name, values in session.run(batch).items():
             outputs[name][rows] = values
         return n_cut

@@ -17,11 +17,12 @@ from sketch_infer.inference.installed import MODEL_NAMES, find_model
 from sketch_infer.inference.predictions import Predictions
 from sketch_infer.inference.providers import CPU, ProviderChoice
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import ModelMetadata
+from sketch_infer.model.contract import POINTS, ModelMetadata
 from sketch_infer.model.labels import choose_labels
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.each import prepare_each
 from sketch_infer.strokes.pen_lines import PenLines
+from sketch_infer.strokes.pen_points import from_pen_points, to_pen_points
 from sketch_infer.strokes.preprocess import FloatArray, drawings_to_sketches
 from sketch_infer.strokes.rows import RowFormat, as_sketches
 from sketch_infer.strokes.simplify import simplify
@@ -183,18 +184,26 @@ class Classifier:
 
         Raises:
             InputError: if the strokes have another shape or dtype, values that are not finite or, unless taken as they
-                are, are no differences or have a pen that is not 0 or 1.
+                are, are no differences or have a pen that is not 0 or 1; or if the model reads pen points.
             ClassifierStateError: if the classifier was closed, or a fork copied it.
         """
         opened = self._open_session()
+        if self.metadata.input_form == POINTS:
+            raise InputError(
+                f"{self._model} reads pen points, not strokes: call predict_drawings with what the pen drew, or open a "
+                "model that sketch-export wrote without --input points"
+            )
         sketches, form = as_sketches(list(strokes) if isinstance(strokes, Iterator) else strokes, input_format)
         if form.note:
             warnings.warn(form.note, ConversionWarning, stacklevel=2)
+        return self._predict(opened, sketches)
+
+    def _predict(self, opened: Session, sketches: list[FloatArray]) -> Predictions:
         session = self._session_for_one(opened) if len(sketches) == 1 else opened
         outputs, n_cut = run_all(session, sketches, self._batch_size, self._workers)
         if n_cut:
             message = f"cut {n_cut} of {len(sketches)} sketches to {self.metadata.sequence_length} points"
-            warnings.warn(message, TruncationWarning, stacklevel=2)
+            warnings.warn(message, TruncationWarning, stacklevel=3)
         predictions = Predictions(outputs["log_probs"], outputs["logits"], self.metadata.labels)
         if self._columns is not None:
             predictions = predictions.among(self._columns)
@@ -229,14 +238,35 @@ class Classifier:
         Raises:
             InputError: if one of them cannot be used; it says which.
         """
+        opened = self._open_session()
         sketches: list[FloatArray] = []
         remaining = iter(drawings)
         while block := list(islice(remaining, _DRAWINGS_AT_ONCE)):
-            for outcome in prepare_each(block, lambda some: drawings_to_sketches(simplify(PenLines.of(some)))):
+            for outcome in prepare_each(block, lambda some: self._prepare(PenLines.of(some))):
                 if isinstance(outcome, InputError):
                     raise InputError(f"drawing {len(sketches)}: {outcome}")
                 sketches.append(outcome)
-        return self.predict(sketches, input_format="network")
+        return self._predict(opened, sketches)
+
+    def _prepare(self, drawings: PenLines) -> list[FloatArray]:
+        """Return drawings as the model reads them."""
+        if self.metadata.input_form == POINTS:
+            return to_pen_points(drawings)
+        return drawings_to_sketches(simplify(drawings))
+
+    def predict_points(self, drawings: Sequence[FloatArray]) -> Predictions:
+        """Classify drawings whose points are rows of x, y and pen.
+
+        Args:
+            drawings: float32 (n, 3) each, x to the right and y down in any unit, pen 1 on the last point of a stroke,
+                else 0.
+
+        Raises:
+            InputError: if one of them cannot be used; it says which.
+            ClassifierStateError: if the classifier was closed, or a fork copied it.
+        """
+        opened = self._open_session()
+        return self._predict(opened, self._prepare(from_pen_points(drawings)) if drawings else [])
 
     def _session_for_one(self, opened: Session) -> Session:
         """Return the session whose two threads share a sketch, where that is worth it and not for a first call alone.

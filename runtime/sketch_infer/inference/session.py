@@ -7,8 +7,9 @@ import numpy as np
 
 from sketch_infer.errors import InputError, ModelFileError, ProviderError
 from sketch_infer.inference.providers import CUDA, PROVIDER_CHOICES, ProviderChoice, session_options, start_session
-from sketch_infer.model.contract import INT8_RANGE, OUTPUTS, STROKES
+from sketch_infer.model.contract import INT8_RANGE, OUTPUTS, POINTS, STROKES, Feeds, ModelMetadata, points_feeds
 from sketch_infer.model.model_file import ModelFile
+from sketch_infer.strokes.pen_points import Sketches
 from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray
 
 
@@ -46,10 +47,10 @@ class Session:
         self.state_shapes = checked.state_shapes
         with file.named():
             self._session, self.cuda_missing = start_session(file.content, options, provider)
-        if self.metadata.precision == "int8" and self._session.get_providers()[0] == CUDA:
-            self.cuda_missing = "ONNX Runtime's int8 LSTM runs on the CPU alone"
+        if (reason := _why_not_cuda(self.metadata)) and self._session.get_providers()[0] == CUDA:
+            self.cuda_missing = reason
             if provider == "cuda":
-                raise ProviderError(f"{file.name}: {self.cuda_missing}; use the fp32 model for CUDA")
+                raise ProviderError(f"{file.name}: {reason}; use an fp32 model of strokes for CUDA")
             self._session, _ = start_session(file.content, options, "cpu")
         self.provider: str = self._session.get_providers()[0]
 
@@ -58,41 +59,66 @@ class Session:
         shapes = self.state_shapes.items()
         return {name: np.zeros((layers, rows, hidden), np.float32) for name, (layers, hidden) in shapes}
 
-    def run(self, strokes: FloatArray, state: Mapping[str, FloatArray] | None = None) -> dict[str, FloatArray]:
+    def run(self, sketches: Sketches, state: Mapping[str, FloatArray] | None = None) -> dict[str, FloatArray]:
         """Run one batch, as it is, in one call.
 
         Args:
-            strokes: float32 (batch, sequence_length, 3), finite.
+            sketches: finite strokes, in one array or in a sequence of (sequence_length, 3); or pen points.
             state: for a model with initial-state inputs, h_0 and c_0, each float32 (n_layers * 2, batch,
                 hidden_size); zeros when None.
 
         Returns:
-            log_probs and logits by name, each float32 (batch, classes).
+            log_probs and logits by name, each float32 (batch, classes); from pen points, NaN for a drawing that cannot
+            be used.
 
         Raises:
-            InputError: if the strokes' shape or dtype is not as above, the model has no such state inputs, or it is an
-                int8 model and a value is beyond its range.
+            InputError: if the sketches' shape or dtype is not as above, the model has no such state inputs, or it is
+                an int8 model of strokes and a value is beyond its range.
             ModelFileError: if ONNX Runtime fails on the batch.
         """
-        expected = (len(strokes), self.metadata.sequence_length, INPUT_SIZE)
+        if self.metadata.input_form == POINTS:
+            feeds = _points(sketches)
+        else:
+            feeds = self._strokes(sketches)
+            if not len(sketches):
+                # ONNX Runtime's CPU LSTM aborts the process on a batch of zero rows.
+                return {name: np.empty((0, len(self.metadata.labels)), np.float32) for name in OUTPUTS}
+        state = self.zero_state(len(sketches)) if state is None else state
+        found = {name: array.shape for name, array in state.items()}
+        needed = {name: (layers, len(sketches), hidden) for name, (layers, hidden) in self.state_shapes.items()}
+        if found != needed:
+            raise InputError(f"expected initial states {needed or 'none'}, found {found}")
+        try:
+            results = self._session.run(OUTPUTS, {**feeds, **state})
+        except Exception as error:  # its exception classes share no base but Exception
+            reason = " ".join(str(error).split())
+            raise ModelFileError(f"the model does not run on a batch of {len(sketches)}: {reason}") from error
+        return dict(zip(OUTPUTS, results, strict=True))
+
+    def _strokes(self, sketches: Sketches) -> Feeds:
+        expected = (len(sketches), self.metadata.sequence_length, INPUT_SIZE)
+        strokes = sketches if isinstance(sketches, np.ndarray) else np.stack(sketches)
         if strokes.dtype != np.float32 or strokes.shape != expected:
             raise InputError(f"expected float32 strokes {expected}, found {strokes.dtype} {strokes.shape}")
-        if not len(strokes):
-            # ONNX Runtime's CPU LSTM aborts the process on a batch of zero rows.
-            return {name: np.empty((0, len(self.metadata.labels)), np.float32) for name in OUTPUTS}
-        if self.metadata.precision == "int8" and (largest := float(np.abs(strokes).max())) > INT8_RANGE:
+        if self.metadata.precision == "int8" and (largest := float(np.abs(strokes).max(initial=0.0))) > INT8_RANGE:
             raise InputError(
                 f"expected strokes within -{INT8_RANGE:g} and {INT8_RANGE:g} for an int8 model, found {largest:g}; "
                 "min-max scale the drawings, or use the fp32 model"
             )
-        state = self.zero_state(len(strokes)) if state is None else state
-        found = {name: array.shape for name, array in state.items()}
-        needed = {name: (layers, len(strokes), hidden) for name, (layers, hidden) in self.state_shapes.items()}
-        if found != needed:
-            raise InputError(f"expected initial states {needed or 'none'}, found {found}")
-        try:
-            results = self._session.run(OUTPUTS, {STROKES: strokes, **state})
-        except Exception as error:  # its exception classes share no base but Exception
-            reason = " ".join(str(error).split())
-            raise ModelFileError(f"the model does not run on a batch of {len(strokes)}: {reason}") from error
-        return dict(zip(OUTPUTS, results, strict=True))
+        return {STROKES: strokes}
+
+
+def _points(drawings: Sketches) -> Feeds:
+    for points in drawings:
+        if points.dtype != np.float32 or points.ndim != 2 or points.shape[1] != INPUT_SIZE:
+            raise InputError(f"expected float32 pen points (n, {INPUT_SIZE}), found {points.dtype} {points.shape}")
+    return points_feeds(drawings)
+
+
+def _why_not_cuda(metadata: ModelMetadata) -> str:
+    """Say why a model runs on the CPU alone; nothing if CUDA takes it."""
+    if metadata.precision == "int8":
+        return "ONNX Runtime's int8 LSTM runs on the CPU alone"
+    if metadata.input_form == POINTS:
+        return "a model of pen points is proven on the CPU alone"
+    return ""

@@ -8,9 +8,12 @@ import numpy as np
 from sketch_infer.errors import InputError
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.predictions import Predictions
-from sketch_infer.model.contract import INT8_RANGE
+from sketch_infer.model.contract import INT8_RANGE, POINTS
 from sketch_infer.readers.listener import ReadListener
 from sketch_infer.readers.sketch import Sketch, cut_to_length
+from sketch_infer.strokes.pen_lines import PenLines
+from sketch_infer.strokes.pen_points import to_pen_points
+from sketch_infer.strokes.simplify import MAX_POINTS
 
 SKETCHES_AT_ONCE = 512
 """Sorted by length and classified together: bounds the memory, and gives every worker some batches."""
@@ -30,13 +33,20 @@ def classify_sketches(
         some sketches and their predictions, in input order.
 
     Raises:
-        InputError: if an int8 model gets a value beyond its range, or reading the sketches fails.
+        InputError: if an int8 model gets a value beyond its range, a model of pen points a sketch that has none, or
+            reading the sketches fails.
     """
-    remaining = cut_to_length(sketches, classifier.metadata.sequence_length)
-    if classifier.metadata.precision == "int8":
+    of_points = classifier.metadata.input_form == POINTS
+    remaining = cut_to_length(sketches, classifier.metadata.sequence_length, with_drawings=of_points)
+    if of_points:
+        remaining = _with_points(remaining, listener or ReadListener())
+    elif classifier.metadata.precision == "int8":
         remaining = _in_int8_range(remaining, listener or ReadListener())
 
     def predict(block: list[Sketch]) -> Predictions:
+        if of_points:
+            drawings = PenLines.join([sketch.drawing for sketch in block if sketch.drawing])
+            return classifier.predict_points(to_pen_points(drawings))
         return classifier.predict([sketch.strokes for sketch in block], input_format="network")
 
     block = list(islice(remaining, SKETCHES_AT_ONCE))
@@ -56,6 +66,26 @@ def classify_sketches(
                 raise
             yield block, running.result()
             block = following
+
+
+def _with_points(sketches: Iterator[Sketch], listener: ReadListener) -> Iterator[Sketch]:
+    for position, sketch in enumerate(sketches):
+        where = f"{sketch.source}: sketch {sketch.index}"
+        if sketch.drawing is None:
+            listener.bad(
+                InputError(
+                    f"{where}: expected a drawing for a model that reads pen points, found strokes; use drawings "
+                    "(.ndjson, .parquet, .bin), or a model that sketch-export wrote without --input points"
+                ),
+                position,
+            )
+        elif (found := len(sketch.drawing.points)) > MAX_POINTS:
+            error = InputError(
+                f"{where}: expected a drawing of at most {MAX_POINTS} points, found {found}; thin it out"
+            )
+            listener.bad(error, position)
+        else:
+            yield sketch
 
 
 def _in_int8_range(sketches: Iterator[Sketch], listener: ReadListener) -> Iterator[Sketch]:

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self, cast, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from sketch_infer.errors import ModelFileError
 from sketch_infer.model.labels import check_labels
-from sketch_infer.strokes.preprocess import PREPROCESSING, FloatArray
+from sketch_infer.strokes.pen_points import Sketches
+from sketch_infer.strokes.preprocess import INPUT_SIZE, PREPROCESSING, FloatArray
+from sketch_infer.strokes.simplify import POINTS_CONVENTION
 from sketch_infer.untrusted import printable
 
 FORMAT_VERSION = 1
@@ -23,14 +26,25 @@ PRECISIONS: tuple[str, ...] = get_args(Precision)
 INT8_RANGE = 1.0
 """An int8 model reads strokes from -1 to 1: differences of min-max scaled coordinates, and the pen, lie within."""
 
+InputForm = Literal["strokes", "points"]
+INPUT_FORMS: tuple[str, ...] = get_args(InputForm)
+
 STROKES = "strokes"
-"""Input, float32 (batch, sequence_length, 3)."""
+"""Input of a file that reads strokes, float32 (batch, sequence_length, 3)."""
+POINTS, COUNTS = "points", "counts"
+"""Inputs of a file that reads pen points: x, y and pen of all drawings one after the other, float32 (n_points, 3), pen
+1 on the last point of a stroke, else 0; and the number of points of each drawing, int64 (batch,)."""
+N_POINTS = "n_points"
+"""Name of their dynamic axis."""
 STATES = ("h_0", "c_0")
 """Optional inputs, the LSTM's initial state, each float32 (n_layers * 2, batch, hidden_size)."""
 OUTPUTS = ("log_probs", "logits")
 """Outputs, each float32 (batch, classes)."""
 BATCH = "batch"
-"""Name of the one dynamic axis, shared by inputs and outputs."""
+"""Name of the dynamic axis shared by inputs and outputs."""
+
+PREPROCESSINGS = {STROKES: PREPROCESSING, POINTS: POINTS_CONVENTION}
+"""What the input is, in words, by form."""
 
 _PREFIX = "sketch_infer."
 
@@ -41,32 +55,56 @@ _LARGEST_ARRAY = 2**24
 """Bytes of a probe array that a file may ask for, of which a kilobyte may unpack to a million: not the whole memory."""
 
 
+Feeds = dict[str, npt.NDArray[Any]]
+"""What ONNX Runtime reads, by input name."""
+
+
+def points_feeds(drawings: Sketches) -> Feeds:
+    """Return the inputs of a batch of drawings, pen points float32 (n, 3) each."""
+    points = np.concatenate([np.empty((0, INPUT_SIZE), np.float32), *drawings])
+    return {POINTS: points, COUNTS: np.array([len(drawing) for drawing in drawings], np.int64)}
+
+
 @dataclass(frozen=True)
 class Probes:
     """Sketches with eager PyTorch's own answers, so that a device without torch can compare itself to it.
 
     Attributes:
         names: what each of the P sketches is.
-        strokes: float32 (P, sequence_length, 3).
+        sketches: as the model reads them, P strokes or a tuple of pen points.
         outputs: by output name, float32 (P, classes).
     """
 
     names: tuple[str, ...]
-    strokes: FloatArray
+    sketches: Sketches
     outputs: Mapping[str, FloatArray]
+
+    def feeds(self) -> Feeds:
+        """Return the sketches as one batch."""
+        if isinstance(self.sketches, np.ndarray):
+            return {STROKES: self.sketches}
+        return points_feeds(self.sketches)
 
     def to_json(self) -> str:
         """Return names and arrays as JSON text, the arrays as base64 of zlib of little-endian float32."""
-        arrays = {STROKES: self.strokes, **self.outputs}
-        encoded = {name: _encode(array) for name, array in arrays.items()}
-        return json.dumps({"names": self.names, **encoded}, ensure_ascii=False)
+        values: dict[str, Any] = {"names": self.names}
+        for name, array in self.feeds().items():
+            values[name] = array.tolist() if name == COUNTS else _encode(array)
+        values |= {name: _encode(array) for name, array in self.outputs.items()}
+        return json.dumps(values, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read what `to_json` wrote; raises KeyError, TypeError, ValueError or zlib.error for anything else."""
         values = json.loads(text)
         outputs = {name: _decode(values[name]) for name in OUTPUTS}
-        return cls(tuple(values["names"]), _decode(values[STROKES]), outputs)
+        names = tuple(values["names"])
+        if POINTS not in values:
+            return cls(names, _decode(values[STROKES]), outputs)
+        points, counts = _decode(values[POINTS]), [int(count) for count in values[COUNTS]]
+        if min(counts, default=0) < 0 or sum(counts) != len(points):
+            raise ValueError(f"probes of {len(points)} points, counted as {counts}")
+        return cls(names, tuple(np.split(points, np.cumsum(counts)[:-1])), outputs)
 
 
 @dataclass(frozen=True)
@@ -76,7 +114,8 @@ class ModelMetadata:
     Attributes:
         labels: class names in the order of the outputs.
         sequence_length: points per sketch that the network reads.
-        preprocessing: the stroke convention, `strokes.PREPROCESSING` as of the export.
+        preprocessing: what the input is, of `PREPROCESSINGS` as of the export.
+        input_form: what the file reads, "strokes", or "points" that it prepares itself.
         precision: of the LSTMs and the head, "fp32" or "int8".
         random_weights: whether the network was never trained, so that its labels mean nothing.
         weights_sha256: hash over the state dict that was exported.
@@ -92,6 +131,7 @@ class ModelMetadata:
     labels: tuple[str, ...]
     sequence_length: int
     preprocessing: str
+    input_form: InputForm
     precision: Precision
     random_weights: bool
     weights_sha256: str
@@ -108,6 +148,7 @@ class ModelMetadata:
             "labels": json.dumps(self.labels, ensure_ascii=False),
             "sequence_length": str(self.sequence_length),
             "preprocessing": self.preprocessing,
+            "input_form": self.input_form,
             "precision": self.precision,
             "random_weights": json.dumps(self.random_weights),
             "weights_sha256": self.weights_sha256,
@@ -134,7 +175,9 @@ class ModelMetadata:
                 f"expected format version {FORMAT_VERSION}, found {printable(str(values.get('format_version')))}; "
                 "use matching versions of sketch-export and sketch-infer"
             )
-        if values.get("preprocessing") != PREPROCESSING:
+        # Files from before there were two forms read strokes and do not say so.
+        input_form = values.get("input_form", STROKES)
+        if values.get("preprocessing") != PREPROCESSINGS.get(input_form):
             found = values.get("preprocessing", "nothing said")
             raise ModelFileError(
                 f"expects strokes prepared as {found!r:.60}, which this sketch-infer does not do; export it again"
@@ -145,6 +188,7 @@ class ModelMetadata:
                 labels=check_labels(labels, len(labels)),
                 sequence_length=_check_length(int(values["sequence_length"])),
                 preprocessing=values["preprocessing"],
+                input_form=cast(InputForm, input_form),
                 precision=_check_precision(values["precision"]),
                 random_weights={"true": True, "false": False}[values["random_weights"]],
                 weights_sha256=_check_sha256(values["weights_sha256"]),

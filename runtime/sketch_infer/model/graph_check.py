@@ -4,7 +4,7 @@ import math
 
 from sketch_infer.errors import ModelFileError
 from sketch_infer.model.onnx_header import OnnxHeader
-from sketch_infer.model.operators import ELEMENT_SIZES, MAX_DEPTH, MAX_NODES, MAX_RANK, OPERATORS
+from sketch_infer.model.operators import ELEMENT_SIZES, MAX_DEPTH, MAX_NODES, MAX_RANK, MAX_TRIPS, OPERATORS
 from sketch_infer.model.protobuf import Field, MessageReader, Schema, integer, integers, text
 from sketch_infer.model.signature import Declared, Signature
 from sketch_infer.untrusted import printable
@@ -15,8 +15,8 @@ _NUMBER, _BYTES, _EITHER = (int,), (memoryview,), (int, memoryview)
 # external_data and data_location of a tensor, ref_attr_name, sparse tensors and the like.
 _G_NODE, _G_CONSTANT, _G_INPUT, _G_OUTPUT, _G_BRANCH_NAME, _G_VALUE_INFO = 1, 5, 11, 12, 2, 13
 _GRAPH: Schema = dict.fromkeys((_G_NODE, _G_BRANCH_NAME, _G_CONSTANT, _G_INPUT, _G_OUTPUT, _G_VALUE_INFO), _BYTES)
-_N_OP_TYPE, _N_ATTRIBUTE, _N_DOMAIN = 4, 5, 7
-_NODE: Schema = dict.fromkeys((1, 2, 3, _N_OP_TYPE, _N_ATTRIBUTE, _N_DOMAIN), _BYTES)  # 1 to 3: inputs, outputs, name
+_N_INPUT, _N_OP_TYPE, _N_ATTRIBUTE, _N_DOMAIN = 1, 4, 5, 7
+_NODE: Schema = dict.fromkeys((_N_INPUT, 2, 3, _N_OP_TYPE, _N_ATTRIBUTE, _N_DOMAIN), _BYTES)  # 2, 3: outputs, name
 _A_NAME, _A_GRAPH = 1, 6
 _ATTRIBUTE: Schema = {
     _A_NAME: _BYTES,
@@ -40,7 +40,8 @@ _S_AXIS = 1
 _SHAPE: Schema = {_S_AXIS: _BYTES}
 _D_SIZE, _D_NAME = 1, 2
 _AXIS: Schema = {_D_SIZE: _NUMBER, _D_NAME: _BYTES}
-_FLOAT = 1
+_INT64 = 7
+_ELEMENT_TYPES = {1: "tensor(float)", _INT64: "tensor(int64)"}
 
 
 def check_graph(header: OnnxHeader) -> Signature:
@@ -61,13 +62,18 @@ def check_graph(header: OnnxHeader) -> Signature:
         raise _refusal("one graph", str(len(header.graphs)))
     reader = MessageReader()
     outermost = reader.message(header.graphs[0], _GRAPH, "a graph")
+    whole_numbers: dict[str, int] = {}
+    for tensor in outermost[_G_CONSTANT]:
+        name, number = _whole_number(reader, tensor)
+        whole_numbers[name] = -1 if name in whole_numbers else number  # of two of one name, neither
     waiting, n_nodes = [(outermost, 0)], 0
     while waiting:
         graph, depth = waiting.pop()
         n_nodes += len(graph[_G_NODE])
         if n_nodes > MAX_NODES:
             raise _refusal(f"at most {MAX_NODES} operators", "more")
-        branches = [branch for node in graph[_G_NODE] for branch in _check_node(reader, node)]
+        trips = whole_numbers if depth == 0 else {}
+        branches = [branch for node in graph[_G_NODE] for branch in _check_node(reader, node, trips)]
         if branches and depth == MAX_DEPTH:
             raise _refusal(f"branches at most {MAX_DEPTH} deep", "deeper ones")
         waiting += [(reader.message(branch, _GRAPH, "a branch"), depth + 1) for branch in branches]
@@ -76,13 +82,17 @@ def check_graph(header: OnnxHeader) -> Signature:
     return Signature(_declared(reader, outermost[_G_INPUT]), _declared(reader, outermost[_G_OUTPUT]))
 
 
-def _check_node(reader: MessageReader, content: Field) -> list[Field]:
-    """Check a node's operator and attributes, and return its branches."""
+def _check_node(reader: MessageReader, content: Field, trips: dict[str, int]) -> list[Field]:
+    """Check a node's operator and attributes, and return its branches; a loop may count to one of `trips`."""
     node = reader.message(content, _NODE, "an operator")
     domain, op_type = text(node[_N_DOMAIN]), text(node[_N_OP_TYPE])
     operator = f"{domain}.{op_type}" if domain else op_type
     if operator not in OPERATORS:
         raise _refusal("only operators that sketch-export writes", printable(operator))
+    if op_type == "Loop":
+        count = trips.get(text(node[_N_INPUT][:1]), -1)
+        if not 0 <= count <= MAX_TRIPS:
+            raise _refusal(f"loops of a constant number of at most {MAX_TRIPS} turns", "another one")
     branches = []
     for attribute in node[_N_ATTRIBUTE]:
         values = reader.message(attribute, _ATTRIBUTE, f"an attribute of {operator}")
@@ -103,6 +113,16 @@ def _check_constant(reader: MessageReader, content: Field) -> None:
         raise _refusal(f"{expected} bytes of {name}", str(found))
 
 
+def _whole_number(reader: MessageReader, content: Field) -> tuple[str, int]:
+    """Return a constant's name and value; -1 where it is not one int64 that is at least 0."""
+    tensor = reader.message(content, _TENSOR, "a constant")
+    raw = tensor[_T_RAW][-1] if tensor[_T_RAW] else b""
+    is_one = integer(tensor[_T_TYPE]) == _INT64 and not isinstance(raw, int) and len(raw) == 8
+    return text(tensor[_T_NAME]), int.from_bytes(raw, "little", signed=True) if is_one and not isinstance(
+        raw, int
+    ) else -1
+
+
 def _declared(reader: MessageReader, values: list[Field]) -> dict[str, Declared]:
     declared: dict[str, Declared] = {}
     for content in values:
@@ -121,7 +141,7 @@ def _type_and_shape(reader: MessageReader, types: list[Field], what: str) -> Dec
             parts = reader.message(tensor, _TENSOR_TYPE, what)
             kind = integer(parts[_Y_ELEMENT], kind)
             axes += [axis for shape in parts[_Y_SHAPE] for axis in reader.message(shape, _SHAPE, what)[_S_AXIS]]
-    return "tensor(float)" if kind == _FLOAT else f"element type {kind}", [_axis(reader, axis) for axis in axes]
+    return _ELEMENT_TYPES.get(kind, f"element type {kind}"), [_axis(reader, axis) for axis in axes]
 
 
 def _axis(reader: MessageReader, content: Field) -> int | str | None:

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from sketch_infer.errors import ModelFileError
-from sketch_infer.model.contract import BATCH, OUTPUTS, STATES, STROKES, ModelMetadata
+from sketch_infer.model.contract import (
+    BATCH,
+    COUNTS,
+    N_POINTS,
+    OUTPUTS,
+    POINTS,
+    STATES,
+    STROKES,
+    ModelMetadata,
+)
 from sketch_infer.strokes.preprocess import INPUT_SIZE
 from sketch_infer.untrusted import printable
 
@@ -32,18 +41,20 @@ def check_signature(found: Signature, metadata: ModelMetadata) -> None:
         ModelFileError: if a name, type or axis is not as the contract's constants say, or the probes do not fit them.
     """
     inputs, outputs = found.inputs, found.outputs
-    expected_outputs: dict[str, list[int | str | None]] = {name: [BATCH, len(metadata.labels)] for name in OUTPUTS}
-    strokes_shape: list[int | str | None] = [BATCH, metadata.sequence_length, INPUT_SIZE]
-    if list(inputs) not in ([STROKES], [STROKES, *STATES]):
+    expected = _inputs(metadata)
+    optional = [] if metadata.input_form == POINTS else list(STATES)
+    if list(inputs) not in ([*expected], [*expected, *optional]):
         names = printable(", ".join(inputs))
-        raise ModelFileError(f"expected input {STROKES} (and optionally {', '.join(STATES)}), found {names}")
+        wanted = ", ".join(expected) + (f" (and optionally {', '.join(optional)})" if optional else "")
+        raise ModelFileError(f"expected input {wanted}, found {names}")
     if list(outputs) != list(OUTPUTS):
         raise ModelFileError(f"expected outputs {', '.join(OUTPUTS)}, found {printable(', '.join(outputs))}")
-    declared = {STROKES: inputs[STROKES], **outputs}
-    for name, shape in {STROKES: strokes_shape, **expected_outputs}.items():
-        if declared[name] != ("tensor(float)", shape):
+    expected |= {name: ("tensor(float)", [BATCH, len(metadata.labels)]) for name in OUTPUTS}
+    declared = {**inputs, **outputs}
+    for name, (type_, shape) in expected.items():
+        if declared[name] != (type_, shape):
             found_type, found_shape = declared[name]
-            raise ModelFileError(f"expected {name} as tensor(float) {shape}, found {found_type} {found_shape}")
+            raise ModelFileError(f"expected {name} as {type_} {shape}, found {found_type} {found_shape}")
     for name in inputs.keys() & set(STATES):
         found_type, found_shape = inputs[name]
         sizes = [size for size in found_shape if isinstance(size, int) and size > 0]
@@ -55,16 +66,24 @@ def check_signature(found: Signature, metadata: ModelMetadata) -> None:
     _check_probes(metadata)
 
 
+def _inputs(metadata: ModelMetadata) -> dict[str, Declared]:
+    if metadata.input_form == POINTS:
+        return {POINTS: ("tensor(float)", [N_POINTS, INPUT_SIZE]), COUNTS: ("tensor(int64)", [BATCH])}
+    return {STROKES: ("tensor(float)", [BATCH, metadata.sequence_length, INPUT_SIZE])}
+
+
 def _check_probes(metadata: ModelMetadata) -> None:
     """Check that the probes are inputs and outputs of this very signature."""
-    probes, n_classes = metadata.probes, len(metadata.labels)
-    n_probes = len(probes.names)
-    expected = {
-        STROKES: (n_probes, metadata.sequence_length, INPUT_SIZE),
-        **dict.fromkeys(OUTPUTS, (n_probes, n_classes)),
-    }
-    found = {STROKES: probes.strokes.shape, **{name: array.shape for name, array in probes.outputs.items()}}
-    if not all(np.isfinite(array).all() for array in (probes.strokes, *probes.outputs.values())):
+    probes, n_probes, n_classes = metadata.probes, len(metadata.probes.names), len(metadata.labels)
+    length: int | str = "n" if metadata.input_form == POINTS else metadata.sequence_length
+    expected = {metadata.input_form: (n_probes, length, INPUT_SIZE), **dict.fromkeys(OUTPUTS, (n_probes, n_classes))}
+    found: dict[str, tuple[int | str, ...]] = {}
+    if isinstance(probes.sketches, np.ndarray):
+        found[STROKES] = probes.sketches.shape
+    else:
+        found[POINTS] = (len(probes.sketches), "n", *probes.sketches[0].shape[1:])
+    found |= {name: array.shape for name, array in probes.outputs.items()}
+    if not all(np.isfinite(array).all() for array in (*probes.sketches, *probes.outputs.values())):
         raise ModelFileError("expected probes of finite numbers, found NaN or infinity; export it again")
     if found != expected:
         raise ModelFileError(f"expected probes of shapes {expected}, found {found}; export it again")

@@ -81,7 +81,7 @@ def prepare_drawings(
         for where, record in block:
             outcome = next(outcomes) if isinstance(record, dict) else record
             if isinstance(outcome, tuple) and isinstance(record, dict):
-                strokes, aspect, dense = outcome
+                strokes, aspect, dense, drawing = outcome
                 if dense and not told:
                     told = True
                     listener.note(
@@ -89,16 +89,25 @@ def prepare_drawings(
                         "like it; --input-format simplified takes them as they are"
                     )
                 word = record.get("word")
-                yield Sketch(source, index, strokes, word if isinstance(word, str) else None, aspect)
+                label = word if isinstance(word, str) else None
+                yield Sketch(source, index, strokes, label, aspect, drawing=drawing)
             else:
                 listener.bad(InputError(f"{where}: {outcome}"), index)
             index += 1
 
 
-def _to_sketches(drawings: Sequence[Any], input_format: DrawingFormat) -> list[tuple[FloatArray, float, bool]]:
-    """Return each drawing's strokes, float32 (T, 3), its width / height, and whether it is raw by its density alone."""
+def _to_sketches(
+    drawings: Sequence[Any], input_format: DrawingFormat
+) -> list[tuple[FloatArray, float, bool, PenLines]]:
+    """Prepare drawings.
+
+    Returns:
+        of each, its strokes, float32 (T, 3), its width / height, whether it is raw by its density alone, and its lines
+        as they were.
+    """
     drawings = to_columns(drawings)
     lines = PenLines.of(drawings)
+    as_read = lines.each()
     dense = np.zeros(len(drawings), bool)
     raw = np.full(len(drawings), input_format == "raw")
     if input_format == "auto":
@@ -111,7 +120,7 @@ def _to_sketches(drawings: Sequence[Any], input_format: DrawingFormat) -> list[t
     elif raw.any():
         simplified, kept = iter(simplify(lines.where(raw)).each()), iter(lines.where(~raw).each())
         lines = PenLines.join([next(simplified if is_raw else kept) for is_raw in raw])
-    return list(zip(drawings_to_sketches(lines), lines.aspects().tolist(), dense.tolist(), strict=True))
+    return list(zip(drawings_to_sketches(lines), lines.aspects().tolist(), dense.tolist(), as_read, strict=True))
 
 
 def _look_raw(drawings: list[Any], lines: PenLines) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, get_args
 
 from sketch_infer.errors import InputError
+from sketch_infer.strokes.pen_lines import PenLines
 from sketch_infer.strokes.preprocess import FloatArray
 
 InputFormat = Literal["auto", "network", "stroke-3", "stroke-5", "simplified", "raw"]
@@ -38,6 +39,7 @@ class Sketch:
         label: the word that the file has for it, which need not be one of a model's classes; None without one.
         aspect: width / height of the drawing, which the strokes have lost; 1 where it is not known.
         cut: whether points were left out that a network does not read; see `cut_to_length`.
+        drawing: its pen lines as the file has them, for a model that reads pen points; None where the file has strokes.
     """
 
     source: str
@@ -46,6 +48,7 @@ class Sketch:
     label: str | None = None
     aspect: float = 1.0
     cut: bool = False
+    drawing: PenLines | None = None
 
     @property
     def true_class(self) -> str:
@@ -62,20 +65,22 @@ def open_source(source: str, opened: BinaryIO | None) -> AbstractContextManager[
     return nullcontext(opened) if opened else Path(source).open("rb")
 
 
-def cut_to_length(sketches: Iterable[Sketch], length: int) -> Iterator[Sketch]:
+def cut_to_length(sketches: Iterable[Sketch], length: int, with_drawings: bool = False) -> Iterator[Sketch]:
     """Cut sketches to what a network reads, as they come: of long ones, those that wait together would fill the memory.
 
     Args:
         sketches: of any length.
         length: points that are kept.
+        with_drawings: whether to keep their pen lines, for a model that reads these.
 
     Yields:
         the sketches in order, with strokes of their own: a view would keep the block alive that they were read in.
     """
     for sketch in sketches:
         strokes = sketch.strokes
-        if len(strokes) <= length and strokes.base is None:
+        drawing = sketch.drawing if with_drawings else None
+        if len(strokes) <= length and strokes.base is None and sketch.drawing is drawing:
             yield sketch
         else:
             cut = sketch.cut or bool(strokes[length:].any())
-            yield replace(sketch, strokes=strokes[:length].copy(), cut=cut)
+            yield replace(sketch, strokes=strokes[:length].copy(), cut=cut, drawing=drawing)

@@ -8,6 +8,12 @@ const SIDE = 255;
 /** How far, in units of SIDE, a left-out point may stand from the line that replaces it. */
 const EPSILON = 2;
 
+/** Lengths are rounded to whole multiples of 1 / GRID, so that their sums are exact. */
+const GRID = 2 ** 32;
+
+/** Points whose distances from a chord differ by less are equally far; the first of them is the corner. */
+const TIE = 1e-9;
+
 type Points = { x: Float64Array; y: Float64Array };
 
 /** Scale the larger side to 255, resample each stroke at a spacing of 1, and keep its corners as integers. */
@@ -38,7 +44,7 @@ function resample({ x, y }: Points): Points {
   for (let i = 0; i < end; i++) {
     const dx = x[i + 1]! - x[i]!;
     const dy = y[i + 1]! - y[i]!;
-    const length = hypot(dx, dy);
+    const length = roundHalfToEven(norm(dx, dy) * GRID) / GRID;
     const next = along + length;
     const first = Math.ceil(along);
     const last = Math.ceil(next) - 1;
@@ -68,19 +74,19 @@ function corners({ x, y }: Points): Stroke {
     const [first, last] = span;
     const dx = x[last]! - x[first]!;
     const dy = y[last]! - y[first]!;
-    const length = hypot(dx, dy);
-    let farthest = -1;
-    let largest = length === 0 ? EPSILON : EPSILON * length; // distances times the length
-    for (let i = first + 1; i < last; i++) {
+    const length = norm(dx, dy);
+    // Distances times the length.
+    const off = (i: number) => {
       const toX = x[i]! - x[first]!;
       const toY = y[i]! - y[first]!;
-      const off = length === 0 ? hypot(toX, toY) : Math.abs(toX * dy - toY * dx);
-      if (off > largest) {
-        farthest = i;
-        largest = off;
-      }
-    }
-    if (farthest < 0) continue;
+      return length === 0 ? norm(toX, toY) : Math.abs(toX * dy - toY * dx);
+    };
+    const unit = length || 1;
+    let largest = 0;
+    for (let i = first + 1; i < last; i++) largest = Math.max(largest, off(i));
+    if (largest <= EPSILON * unit) continue;
+    let farthest = first + 1;
+    while (off(farthest) < largest - TIE * unit) farthest++;
     kept[farthest] = 1;
     spans.push([first, farthest], [farthest, last]);
   }
@@ -88,17 +94,8 @@ function corners({ x, y }: Points): Stroke {
   return [keep(x), keep(y)];
 }
 
-/**
- * Correct to the last digit but for one in many, as the C library's is and Math.hypot is not: where two points are
- * equally far, that digit decides. The root's error is what its square differs from the sum by, divided by its slope.
- */
-function hypot(x: number, y: number): number {
-  const long = Math.max(Math.abs(x), Math.abs(y));
-  const short = Math.min(Math.abs(x), Math.abs(y));
-  const root = Math.sqrt(x * x + y * y);
-  if (root === 0) return 0;
-  const more = root - long; // exact, as root < 2 * long
-  return root - (more * (2 * long + more) - short * short) / (2 * root);
+function norm(x: number, y: number): number {
+  return Math.sqrt(x * x + y * y);
 }
 
 /** As np.rint does; Math.round takes halves up. */

@@ -29,8 +29,12 @@ class GraphEditor:
         """Record a node with one output of that name."""
         node = ir.node(op_type, inputs, attributes, domain=domain, outputs=[ir.Value(name=name)])
         node.name = f"{op_type}:{name}"
-        self._nodes.append(node)
+        self.record(node)
         return node.outputs[0]
+
+    def record(self, node: ir.Node) -> None:
+        """Record a node that was made elsewhere, for one with several outputs or none of the usual names."""
+        self._nodes.append(node)
 
     def constant(self, name: str, array: Array | np.generic | Sequence[int]) -> ir.Value:
         """Return the initializer of that name, made of an array or of a list of int64."""
@@ -43,16 +47,19 @@ class GraphEditor:
 
     def branch(self, output: ir.Value) -> ir.Graph:
         """Return the recorded nodes as the branch of an If, which may read every value of the graph around it."""
-        nodes, self._nodes = self._nodes, []
-        return ir.Graph([], [output], nodes=nodes, name=f"{output.name}.branch")
+        return ir.Graph([], [output], nodes=self.take(), name=f"{output.name}.branch")
 
     def insert_before(self, node: ir.Node) -> None:
         """Put the recorded nodes before a node of the graph or of one of its branches."""
         graph = node.graph
         if graph is None:
             raise SketchError(f"expected {node.name} to be in a graph")
-        graph.insert_before(node, self._nodes)
-        self._nodes = []
+        graph.insert_before(node, self.take())
+
+    def take(self) -> list[ir.Node]:
+        """Return the recorded nodes, which the editor then forgets."""
+        nodes, self._nodes = self._nodes, []
+        return nodes
 
 
 def static_axis(value: ir.Value, axis: int) -> int:

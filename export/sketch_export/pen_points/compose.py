@@ -1,0 +1,55 @@
+"""Put the preparation of pen points before a network's graph."""
+
+from math import nan
+
+import onnx_ir as ir
+import onnx_ir.passes.common as passes
+
+from sketch_infer.model.contract import BATCH, COUNTS, N_POINTS, POINTS
+from sketch_infer.strokes.preprocess import INPUT_SIZE
+
+from ..passes.tools.editor import static_axis
+from .preparation import prepare
+from .tensors import FLOAT, INT64, Tensor, Writer, where
+
+_ROWS = "rows"
+"""Name of the network's own batch axis: one where there is no drawing."""
+
+
+def read_points(model: ir.Model) -> None:
+    """Let a model that reads strokes read pen points, in place; NaN for a drawing that cannot be used.
+
+    Args:
+        model: any graph of `sketch_export` without initial states; what it computes is not touched.
+    """
+    graph = model.graph
+    strokes, first = graph.inputs[0], graph[0]
+    sequence_length = static_axis(strokes, 1)
+    _rename_batch_axis(graph)
+    points = ir.Value(name=POINTS, type=ir.TensorType(FLOAT), shape=ir.Shape([N_POINTS, INPUT_SIZE]))
+    counts = ir.Value(name=COUNTS, type=ir.TensorType(INT64), shape=ir.Shape([BATCH]))
+    writer = Writer(graph, POINTS)
+    prepared = prepare(Tensor(points, writer), Tensor(counts, writer), sequence_length)
+    made, name = prepared.strokes.value, strokes.name
+    graph.inputs[:] = [points, counts]
+    made.name, made.shape = name, strokes.shape
+    ir.convenience.replace_all_uses_with(strokes, made)
+    writer.editor.insert_before(first)
+    for position, logits in enumerate(list(graph.outputs)):
+        writer.part = f"{POINTS}.{logits.name}"
+        rows = writer.op("Slice", Tensor(logits, writer), writer.ints(0), Tensor(counts, writer).shape(), dtype=FLOAT)
+        answers = where(prepared.refused.column(), nan, rows).value
+        answers.name, logits.name = logits.name, f"{logits.name}.{_ROWS}"
+        answers.shape = ir.Shape([BATCH, static_axis(logits, 1)])
+        graph.outputs[position] = answers
+    graph.extend(writer.editor.take())
+    passes.RemoveUnusedNodesPass()(model)
+    graph.sort()
+
+
+def _rename_batch_axis(graph: ir.Graph) -> None:
+    """ONNX Runtime takes axes of one name for equally long, when it plans which memory to use again."""
+    values = [*graph.inputs, *(value for node in ir.traversal.RecursiveGraphIterator(graph) for value in node.outputs)]
+    for value in values:
+        if value.shape is not None:
+            value.shape = ir.Shape([_ROWS if axis == BATCH else axis for axis in value.shape])
