@@ -31,6 +31,18 @@ def add_node(op_type: str, domain: str = "", **attributes: Any) -> Edit:
     return edit
 
 
+def add_loop(*counts: int) -> Edit:
+    """Add a loop whose number of turns is a constant, given once or several times, or that has none."""
+
+    def edit(model: onnx.ModelProto) -> None:
+        for count in counts:
+            model.graph.initializer.append(numpy_helper.from_array(np.array(count, np.int64), "turns"))
+        body = helper.make_graph([], "body", [], [])
+        model.graph.node.append(helper.make_node("Loop", ["turns" if counts else "", ""], [], body=body))
+
+    return edit
+
+
 def add_function(model: onnx.ModelProto) -> None:
     inside = helper.make_node("Abs", ["a"], ["b"])
     model.functions.append(helper.make_function("evil", "F", ["a"], ["b"], [inside], [helper.make_opsetid("", 18)]))
@@ -91,6 +103,13 @@ def nest(depth: int) -> Edit:
     return edit
 
 
+def loop_in_branch(model: onnx.ModelProto) -> None:
+    add_loop(5)(model)
+    loop = model.graph.node.pop()
+    nest(1)(model)
+    next(node for node in model.graph.node if node.op_type == "If").attribute[0].g.node.append(loop)
+
+
 def add_many_nodes(model: onnx.ModelProto) -> None:
     for number in range(MAX_NODES):
         model.graph.node.add(op_type="Identity", input=["strokes"], output=[f"copy_{number}"])
@@ -130,7 +149,12 @@ def write_sealed(model: onnx.ModelProto, path: Path) -> None:
 REFUSED: dict[str, tuple[Edit, str]] = {
     "functions": (add_function, "one graph and no functions, found field 25 of ModelProto"),
     "training": (add_training, "one graph and no functions, found field 20"),
-    "a loop": (add_node("Loop"), "only operators that sketch-export writes, found Loop"),
+    "a scan": (add_node("Scan"), "only operators that sketch-export writes, found Scan"),
+    "a loop without a count": (add_loop(), "loops of a constant number of at most 100000 turns, found another"),
+    "a loop that counts too far": (add_loop(100_001), "at most 100000 turns"),
+    "a loop that counts down": (add_loop(-1), "at most 100000 turns"),
+    "a loop with two counts of one name": (add_loop(5, 2**40), "at most 100000 turns"),
+    "a loop in a branch": (loop_in_branch, "at most 100000 turns"),
     "an operator of others": (add_node("Abs", "evil"), r"found evil\.Abs"),
     "an operator that reads files": (add_node("AudioDecoder", "ai.onnx.contrib"), "found ai.onnx.contrib.AudioDecoder"),
     "a name that moves the cursor": (add_node("\x1b[2J"), r"found '\\x1b\[2J'"),
@@ -213,7 +237,7 @@ def test_the_table_of_operators_is_what_the_exports_use(
     default_onnx: Path,
 ) -> None:
     """A pass that brings a new operator has to add it to the table, and one that goes takes its line with it."""
-    files = [tiny_onnx, tiny_plain_onnx, tiny_onnx_with_state, default_onnx, default_model("int8")]
+    files = [tiny_onnx, tiny_plain_onnx, tiny_onnx_with_state, tiny.OF_POINTS, default_onnx, default_model("int8")]
     layers = tmp_path / "layers.onnx"
     export_onnx(make_model(SketchRNNConfig(3, 4, 3, n_layers=2, sequence_length=24)), layers, precision="int8")
     used: dict[str, set[str]] = {}
