@@ -13,6 +13,7 @@ from sketch_infer.cli.progress import CommandReading
 from sketch_infer.errors import InputError, ParityError, SkippedError
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.stream import SKETCHES_AT_ONCE, classify_sketches
+from sketch_infer.model.contract import POINTS
 from sketch_infer.readers.files import read_sketches
 from sketch_infer.readers.sketch import InputFormat, Sketch, cut_to_length
 from sketch_infer.strokes.preprocess import to_batch
@@ -49,7 +50,9 @@ class Job:
         self._comparison, self._tally = comparison, tally
         read = (read_sketches(source, input_format, reading) for source in sources)
         # At once, because the first ones wait for the output to be opened.
-        self._sketches = cut_to_length(chain.from_iterable(read), classifier.metadata.sequence_length)
+        metadata = classifier.metadata
+        of_points = metadata.input_form == POINTS
+        self._sketches = cut_to_length(chain.from_iterable(read), metadata.sequence_length, with_drawings=of_points)
         if tally:
             self._classes = {name: column for column, name in enumerate(classifier.classes)}
             self._sketches = self._labelled(self._sketches)

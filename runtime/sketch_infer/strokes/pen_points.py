@@ -6,7 +6,7 @@ import numpy as np
 
 from sketch_infer.errors import InputError
 from sketch_infer.strokes.pen_lines import PenLines
-from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, as_strokes, drawings_to_sketches, to_batch
+from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, drawings_to_sketches, to_batch
 from sketch_infer.strokes.simplify import SMALLEST, simplify, usable_bounds
 
 Sketches = FloatArray | Sequence[FloatArray]
@@ -55,9 +55,14 @@ def from_pen_points(drawings: Sequence[FloatArray]) -> PenLines:
 
 
 def _checked(drawing: FloatArray) -> FloatArray:
-    points = as_strokes(drawing)
-    if points.ndim != 2 or len(points) < 2:
-        raise InputError(f"expected at least 2 points of x, y and pen, found shape {points.shape}")
+    points = np.asarray(drawing)
+    if points.dtype.kind not in "fiu" or points.ndim != 2 or points.shape[1] != INPUT_SIZE or len(points) < 2:
+        found = f"{points.dtype} {points.shape}"
+        raise InputError(f"expected at least 2 points of x, y and pen, numbers (n, {INPUT_SIZE}), found {found}")
+    with np.errstate(over="ignore"):  # what is too large becomes infinite
+        points = points.astype(np.float32, copy=False)
+    if not np.isfinite(points).all():
+        raise InputError("expected finite coordinates, found NaN, infinity or what is too large for float32")
     if not np.isin(points[:, 2], (0, 1)).all():
         raise InputError("expected a pen of 1 on the last point of a stroke and 0 elsewhere, found other values")
     return points
