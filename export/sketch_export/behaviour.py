@@ -84,7 +84,7 @@ class Behaviour:
 
 def compare_behaviour(
     models: Sequence[ModelFile], network: SketchRNN, folder: Path, provider: ProviderChoice = "cpu"
-) -> tuple[Evaluation, dict[ModelFile, Behaviour]]:
+) -> tuple[Evaluation, dict[ModelFile, Behaviour], list[str]]:
     """Run eager PyTorch and model files on a folder of Quick, Draw! drawings (`CLASS.ndjson` or `.ndjson.gz`).
 
     Args:
@@ -94,7 +94,7 @@ def compare_behaviour(
         provider: where to run the files.
 
     Returns:
-        eager PyTorch's accuracy, and each file's behaviour.
+        eager PyTorch's accuracy, each file's behaviour, and which drawings were left out, and why.
 
     Raises:
         ModelFileError: if a file cannot be used.
@@ -107,7 +107,7 @@ def compare_behaviour(
         raise InputError(f"{of_points[0]}: reads pen points, not simplified drawings; compare it without --strokes")
     if odd := [file.name for file, one in classifiers.items() if one.metadata.labels != classes]:
         raise InputError(f"{odd[0]}: expected the labels of {models[0].name}, found others; compare them one by one")
-    drawings, _ = read_drawings(folder, classes)
+    drawings, reading = read_drawings(folder, classes)
     batch, _ = to_batch(
         [drawing_to_sketch(drawings.strokes(row)) for row in range(len(drawings))], network.config.sequence_length
     )
@@ -132,7 +132,7 @@ def compare_behaviour(
             ),
             precision=session.metadata.precision,
         )
-    return evaluate(eager["log_probs"], drawings.labels, classes), behaviours
+    return evaluate(eager["log_probs"], drawings.labels, classes), behaviours, reading.bad_lines
 
 
 def _disagreement(
@@ -149,7 +149,9 @@ def _disagreement(
     )
 
 
-def behaviour_tables(eager: Evaluation, behaviours: dict[ModelFile, Behaviour]) -> tuple[Table, ...]:
+def behaviour_tables(
+    eager: Evaluation, behaviours: dict[ModelFile, Behaviour], left_out: Sequence[str]
+) -> tuple[Table, ...]:
     """Lay accuracy and agreement side by side, and the disagreements of each file below."""
     rows = [("eager PyTorch", f"{eager.top1:.4%}", f"{eager.top5:.4%}", f"{eager.loss:.4f}", "", "")]
     tables = []
@@ -173,5 +175,8 @@ def behaviour_tables(eager: Evaluation, behaviours: dict[ModelFile, Behaviour]) 
             title = f"{name}: {len(one.disagreements)} drawings named differently, the clearest first"
             header = ("drawing", "eager PyTorch", "by a logit of", "ONNX Runtime", "by a logit of")
             tables.append(Table(title, header, tuple(others)))
+    if left_out:
+        title = f"{len(left_out)} drawings left out because they cannot be used"
+        tables.append(Table(title, ("drawing and reason",), tuple((reason,) for reason in left_out[:_SHOWN])))
     columns = ("network", "top-1", "top-5", "mean -log p", "eager's label", "largest logit difference")
     return (Table(f"Behaviour on {len(eager)} labelled drawings", columns, tuple(rows)), *tables)

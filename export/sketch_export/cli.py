@@ -9,7 +9,7 @@ import torch
 from sketch_infer import __version__
 from sketch_infer.checks.evaluation import format_evaluations
 from sketch_infer.checks.report_page import write_report
-from sketch_infer.cli.console import Group, provider_option, refuse_overwriting, report_option
+from sketch_infer.cli.console import Group, note, provider_option, refuse_overwriting, report_option
 from sketch_infer.errors import InputError, ModelFileError, ParityError
 from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.model.contract import INPUT_FORMS, POINTS, STROKES, InputForm
@@ -131,8 +131,8 @@ def onnx(
         click.echo(str(error.report))
         raise
     click.echo(str(proof))
-    for note in proof.notes:
-        click.echo(f"note: {note}")
+    for line in proof.notes:
+        click.echo(f"note: {line}")
     if report:
         write_report(proof_report(f"Export of {output}", {ModelFile.read(output): proof}), report)
     click.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB, opset {opset})")
@@ -184,8 +184,10 @@ def verify(
             tables.append(layers_table(f"Layers of {Path(file.name).name} on its probes", comparisons))
             checks.append(layers_check(Path(file.name).name, comparisons))
     if folder:
-        eager, behaviours = compare_behaviour(files, network, folder, provider)
-        tables += behaviour_tables(eager, behaviours)
+        eager, behaviours, left_out = compare_behaviour(files, network, folder, provider)
+        tables += behaviour_tables(eager, behaviours, left_out)
+        if left_out:
+            note(f"warning: {len(left_out)} drawings of {folder} cannot be used and are left out; see the report")
         for file, behaviour in behaviours.items():
             checks += [replace(check, name=f"{Path(file.name).name}: {check.name}") for check in behaviour.checks]
     found = proof_report(f"Proof of {', '.join(map(str, models))}", proofs, checks, tables)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -41,20 +42,20 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 def test_labels_accuracy_and_rows(tiny_onnx: Path, folder: Path) -> None:
-    eager, behaviours = compare_behaviour([ModelFile.read(tiny_onnx)], make_model(), folder)
+    eager, behaviours, _ = compare_behaviour([ModelFile.read(tiny_onnx)], make_model(), folder)
     (behaviour,) = behaviours.values()
     assert behaviour.agreement == 1.0
     assert behaviour.evaluation.top1 == eager.top1
     assert behaviour.disagreements == ()
     assert all(behaviour.checks)
-    assert [row[4] for row in behaviour_tables(eager, behaviours)[0].rows] == ["", "100.0000%"]
+    assert [row[4] for row in behaviour_tables(eager, behaviours, [])[0].rows] == ["", "100.0000%"]
 
 
 def test_another_network_disagrees_clearly(tiny_onnx: Path, folder: Path) -> None:
     other = make_model()
     other.fc_mu1.bias.data[:] = 0.0
     other.fc_mu1.bias.data[0] = 30.0
-    eager, behaviours = compare_behaviour([ModelFile.read(tiny_onnx)], other, folder)
+    eager, behaviours, _ = compare_behaviour([ModelFile.read(tiny_onnx)], other, folder)
     (behaviour,) = behaviours.values()
     labels, rows = behaviour.checks
     assert behaviour.agreement < 1
@@ -64,11 +65,11 @@ def test_another_network_disagrees_clearly(tiny_onnx: Path, folder: Path) -> Non
     margins = [one.eager_margin for one in behaviour.disagreements]
     assert margins == sorted(margins, reverse=True)
     assert behaviour.disagreements[0].eager == "ant"
-    assert "drawings named differently" in str(behaviour_tables(eager, behaviours)[1])
+    assert "drawings named differently" in str(behaviour_tables(eager, behaviours, [])[1])
 
 
 def test_a_near_tie_may_fall_otherwise(tiny_onnx: Path, folder: Path) -> None:
-    _, behaviours = compare_behaviour([ModelFile.read(tiny_onnx)], make_model(), folder)
+    _, behaviours, _ = compare_behaviour([ModelFile.read(tiny_onnx)], make_model(), folder)
     (behaviour,) = behaviours.values()
     clear = disagreement_by(1.0)
     assert replace(behaviour, disagreements=(disagreement_by(1e-5),)).checks[0]
@@ -170,3 +171,16 @@ def test_different_answers_are_marked() -> None:
     other = replace(same, onnx=(("dog", 0.6), ("cat", 0.4)))
     assert 'class="marked"' not in to_html(Report("", {}, (), sketches=(same,)))
     assert 'class="marked"' in to_html(Report("", {}, (), sketches=(other,)))
+
+
+def test_drawings_that_are_left_out_are_named(tiny_onnx: Path, folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "drawings")
+    (tmp_path / "drawings" / "bee.ndjson").write_text('{"drawing": [[[1], [2]]]}\n[]\n')
+    eager, behaviours, left_out = compare_behaviour([ModelFile.read(tiny_onnx)], make_model(), tmp_path / "drawings")
+    assert left_out == [
+        "bee.ndjson:1: expected a drawing of at least 2 points, found 1",
+        "bee.ndjson:2: expected a JSON object, found an array; write one object a line",
+    ]
+    table = behaviour_tables(eager, behaviours, left_out)[-1]
+    assert table.title == "2 drawings left out because they cannot be used"
+    assert "bee.ndjson:1: expected a drawing" in str(table)

@@ -113,7 +113,7 @@ def test_bad_lines_are_counted_and_named(data: Path, tmp_path: Path) -> None:
     (data / "cross.ndjson").write_text('{"word": "cross"}\nno json\n{"drawing": [[[1], [1]]]}\n')
     result = train(data, "-o", tmp_path / "x.safetensors", "--epochs", 1)
     assert result.exit_code == 0, result.output
-    assert "3 bad lines left out: cross.ndjson:1: expected an object with" in result.output
+    assert "3 bad lines left out: cross.ndjson:1: expected a JSON object with" in result.output
     assert "cross.ndjson:3: expected a drawing of at least 2 points, found 1" in result.output
 
 

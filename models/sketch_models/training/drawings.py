@@ -1,20 +1,21 @@
 """Folders of Quick, Draw! drawings as flat arrays: what training reads."""
 
-import gzip
 import hashlib
-import json
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sketch_infer.errors import InputError
-from sketch_infer.strokes.preprocess import drawing_to_sketch
-from sketch_infer.strokes.simplify import simplify_drawing
+from sketch_infer.errors import InputError, reading_errors
+from sketch_infer.readers.drawings import AT_ONCE, Row
+from sketch_infer.readers.lines import read_rows
+from sketch_infer.strokes.each import prepare_each
+from sketch_infer.strokes.pen_lines import PenLines
+from sketch_infer.strokes.simplify import simplify as simplify_lines
 
 Array = npt.NDArray[Any]
 
@@ -127,47 +128,57 @@ def read_drawings(
     """
     label_of = {name: label for label, name in enumerate(classes)}
     report = ReadingReport()
-    lines: list[Array] = []
-    pens: list[Array] = []
+    found: list[PenLines] = []
     labels: list[int] = []
     hashes: list[int] = []
+
+    def prepare(drawings: Sequence[Any]) -> list[PenLines]:
+        lines = PenLines.of(drawings)
+        return (simplify_lines(lines) if simplify else lines).each()
+
     for file in _files(folder):
-        for number, text in enumerate(_lines(file), start=1):
-            try:
-                record = json.loads(text)
-                if not isinstance(record, dict) or "drawing" not in record:
-                    raise InputError('expected an object with "drawing"')
+        for block in _blocks(file):
+            prepared = iter(
+                prepare_each([record["drawing"] for _, record in block if isinstance(record, dict)], prepare)
+            )
+            for where, record in block:
+                lines = next(prepared) if isinstance(record, dict) else record
+                if not isinstance(record, dict) or not isinstance(lines, PenLines):
+                    report.bad_lines.append(f"{where}: {lines}")
+                    continue
                 word = record.get("word") or _stem(file)
-                drawing = record["drawing"]
-                drawing_to_sketch(drawing)
-            except (ValueError, RecursionError) as error:  # InputError is a ValueError
-                report.bad_lines.append(f"{file.name}:{number}: {error}")
-                continue
-            if word not in label_of:
-                raise InputError(
-                    f"{file}:{number}: expected a word among the {len(classes)} classes, found {word!r}; add it to the "
-                    "classes or leave the drawing out"
+                if word not in label_of:
+                    raise InputError(
+                        f"{folder / where}: expected a word among the {len(classes)} classes, found {word!r}; add it "
+                        "to the classes or leave the drawing out"
+                    )
+                if only_recognized and record.get("recognized") is False:
+                    report.unrecognized += 1
+                    continue
+                found.append(lines)
+                labels.append(label_of[word])
+                key = record.get("key_id")
+                hashes.append(
+                    _hash(str(key).encode() if key is not None else lines.points.astype(np.float32).tobytes())
                 )
-            if only_recognized and record.get("recognized") is False:
-                report.unrecognized += 1
-                continue
-            strokes = [
-                np.array(stroke[:2], np.float32).T
-                for stroke in (simplify_drawing(drawing) if simplify else drawing)
-                if len(stroke[0])
-            ]
-            pen = np.zeros(sum(map(len, strokes)), bool)
-            pen[np.cumsum([len(stroke) for stroke in strokes]) - 1] = True
-            lines.append(np.concatenate(strokes))
-            pens.append(pen)
-            labels.append(label_of[word])
-            key = record.get("key_id")
-            hashes.append(_hash(str(key).encode() if key is not None else lines[-1].tobytes()))
-    if not lines:
+    if not found:
         raise InputError(f"{folder}: expected drawings, found none in {len(_files(folder))} files")
-    starts = np.concatenate([[0], np.cumsum([len(line) for line in lines])]).astype(np.int64)
-    arrays = np.concatenate(lines), np.concatenate(pens), starts
+    joined = PenLines.join(found)
+    pen = np.zeros(len(joined.points), bool)
+    pen[joined.line_starts[1:] - 1] = True
+    arrays = joined.points.astype(np.float32), pen, joined.drawing_starts.astype(np.int64)
     return Drawings(*arrays, np.array(labels), np.array(hashes, np.uint32), tuple(classes)), report
+
+
+def _blocks(file: Path) -> Iterator[list[Row]]:
+    """Read a file's rows in blocks; raises InputError where the file itself cannot be read on."""
+    with reading_errors(file), file.open("rb") as stream:
+        rows = (row for row, _ in read_rows(file.name, stream))
+        while block := list(islice(rows, AT_ONCE)):
+            where, record = block[-1]
+            if where == file.name:
+                raise InputError(f"{file}: {record}")
+            yield block
 
 
 def _files(folder: Path) -> list[Path]:
@@ -183,16 +194,6 @@ def _files(folder: Path) -> list[Path]:
 
 def _stem(file: Path) -> str:
     return file.name.removesuffix(".gz").removesuffix(".ndjson")
-
-
-def _lines(file: Path) -> Iterator[str]:
-    try:
-        with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as stream:
-            yield from (line for line in stream if line.strip())
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{file}: cannot be read as {'gzipped ' if file.suffix == '.gz' else ''}UTF-8 text: {error}"
-        ) from error
 
 
 def _hash(data: bytes) -> int:
