@@ -50,7 +50,7 @@ def test_rows_of_a_table_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     assert [error.split(": ")[1] for error in heard.messages] == ["row 1", "row 2", "row 3"]
     assert "expected a drawing as JSON, found 'no'" in heard.messages[1]
     pq.write_table(pa.table({"drawing": pa.array([], pa.string())}), path)
-    assert "expected a drawing a row, found no row" in read(path)[1].messages[0]
+    assert "expected drawings, found none" in read(path)[1].messages[0]
 
 
 def test_a_damaged_table_is_refused_in_one_line_or_read(tmp_path: Path) -> None:

@@ -20,6 +20,9 @@ DRAWING_FORMATS: tuple[DrawingFormat, ...] = get_args(DrawingFormat)
 MAX_BYTES = 2**22
 """Bytes of one drawing that are read: 50,000 points take half as many, and a file without line ends fits no memory."""
 
+_MAX_WORD = 1000
+"""Characters of a word."""
+
 AT_ONCE = 256
 """Drawings prepared together, fewer where they are of more than `MAX_BYTES` together."""
 
@@ -76,6 +79,7 @@ def prepare_drawings(
     """
     index, told = 0, False
     for block in blocks:
+        block = [(where, _checked(record)) for where, record in block]
         drawings = [record["drawing"] for _, record in block if isinstance(record, dict)]
         outcomes = iter(prepare_each(drawings, lambda some: _to_sketches(some, input_format)))
         for where, record in block:
@@ -94,6 +98,13 @@ def prepare_drawings(
             else:
                 listener.bad(InputError(f"{where}: {outcome}"), index)
             index += 1
+
+
+def _checked(record: object) -> object:
+    word = record.get("word") if isinstance(record, dict) else None
+    if isinstance(word, str) and len(word) > _MAX_WORD:
+        return InputError(f"expected a word of at most {_MAX_WORD} characters, found {len(word)}")
+    return record
 
 
 def _to_sketches(

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from sketch_infer.errors import DependencyError, InputError, reading_errors
-from sketch_infer.readers.drawings import AT_ONCE, MAX_BYTES, DrawingFormat, Row, prepare_drawings
+from sketch_infer.readers.drawings import AT_ONCE, MAX_BYTES, DrawingFormat, Row, blocks_of, prepare_drawings
 from sketch_infer.readers.listener import ReadListener
+from sketch_infer.readers.parquet_pages import rows_at_once
 from sketch_infer.readers.sketch import Sketch, open_source
 
 
@@ -16,7 +17,7 @@ def read_parquet(
 ) -> Iterator[Sketch]:
     """Read `.parquet`: `drawing` as nested lists or as JSON text, and `word`, text, where there is one.
 
-    One row group is in memory at a time, besides a few rows of Python objects.
+    As many rows are in memory as the pages that hold them allow, whatever they unpack to.
 
     Raises:
         DependencyError: if pyarrow is not installed.
@@ -31,31 +32,30 @@ def read_parquet(
     try:
         # Arrow raises OSError for damaged pages, too.
         with reading_errors(source), open_source(source, opened) as file:
-            table = pyarrow.parquet.ParquetFile(file)
-            row_bytes = file.seek(0, os.SEEK_END) / max(1, table.metadata.num_rows)
-            yield from prepare_drawings(source, _blocks(source, table, row_bytes, listener), input_format, listener)
+            # Buffered, because else a whole column of a row group is read at once.
+            table = pyarrow.parquet.ParquetFile(file, buffer_size=2**20)
+            blocks = blocks_of(source, _rows(source, file, table, listener), listener)
+            yield from prepare_drawings(source, blocks, input_format, listener)
     except InputError:
         raise
     except (pyarrow.ArrowException, UnicodeDecodeError) as error:  # the second where damage hit a text
         raise InputError(f"{source}: not a whole .parquet file ({str(error).splitlines()[0]})") from error
 
 
-def _blocks(source: str, table: Any, row_bytes: float, listener: ReadListener) -> Iterator[list[Row]]:
+def _rows(source: str, file: BinaryIO, table: Any, listener: ReadListener) -> Iterator[tuple[Row, int]]:
     columns = _columns(source, table.schema_arrow.names)
-    index = 0
-    for batch in table.iter_batches(_rows_at_once(table.metadata), columns=columns):
-        yield _rows(source, index, batch.to_pylist())
-        index += len(batch)
-        listener.advance(round(row_bytes * len(batch)))
-    if index == 0:
-        raise InputError(f"{source}: expected a drawing a row, found no row")
-
-
-def _rows_at_once(table: Any) -> int:
-    """Return how many rows to prepare together: of Python objects, fewer where they are large."""
-    n_bytes: int = sum(table.row_group(group).total_byte_size for group in range(table.num_row_groups))
-    n_rows: int = table.num_rows
-    return max(1, min(AT_ONCE, MAX_BYTES * n_rows // max(1, n_bytes)))
+    row_bytes = file.seek(0, os.SEEK_END) / max(1, table.metadata.num_rows)
+    number = 0
+    for group in range(table.num_row_groups):
+        try:
+            n_rows = rows_at_once(file, table, group, columns, AT_ONCE)
+        except InputError as error:
+            raise InputError(f"{source}: row group {group}: {error}") from error
+        for batch in table.iter_batches(n_rows, row_groups=[group], columns=columns):
+            for row in range(len(batch)):
+                yield (f"{source}: row {number}", _record(batch, row)), batch.slice(row, 1).nbytes
+                number += 1
+            listener.advance(round(row_bytes * len(batch)))
 
 
 def _columns(source: str, found: list[str]) -> list[str]:
@@ -64,13 +64,13 @@ def _columns(source: str, found: list[str]) -> list[str]:
     return [name for name in ("drawing", "word") if name in found]
 
 
-def _rows(source: str, first: int, records: list[dict[str, Any]]) -> list[Row]:
-    return [(f"{source}: row {number}", _parsed(record)) for number, record in enumerate(records, start=first)]
-
-
-def _parsed(record: dict[str, Any]) -> dict[str, Any] | InputError:
+def _record(batch: Any, row: int) -> dict[str, Any] | InputError:
+    """Return a row of a batch, its drawing parsed where it is text."""
+    record = {name: batch.column(name)[row].as_py() for name in batch.schema.names}
     if not isinstance(record["drawing"], str):
         return record
+    if len(record["drawing"]) > MAX_BYTES:
+        return InputError(f"expected a drawing of at most {MAX_BYTES} bytes, found a longer one")
     try:
         return {**record, "drawing": json.loads(record["drawing"])}
     except (ValueError, RecursionError):
