@@ -8,8 +8,17 @@ import torch
 
 from sketch_infer import __version__
 from sketch_infer.checks.evaluation import format_evaluations
+from sketch_infer.checks.parity import ParityReport
 from sketch_infer.checks.report_page import write_report
-from sketch_infer.cli.console import Group, note, provider_option, refuse_overwriting, report_option
+from sketch_infer.cli.console import (
+    Group,
+    note,
+    provider_option,
+    refuse_overwriting,
+    report_option,
+    say,
+    terminal_width,
+)
 from sketch_infer.errors import InputError, ModelFileError, ParityError
 from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.model.contract import INPUT_FORMS, POINTS, STROKES, InputForm
@@ -17,6 +26,7 @@ from sketch_infer.model.labels import read_labels
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.readers.files import read_sketches
 from sketch_infer.strokes.preprocess import FloatArray, to_batch
+from sketch_infer.tables import wrap
 from sketch_models import Checkpoint, SketchRNN, load_checkpoint
 
 from .behaviour import behaviour_tables, compare_behaviour
@@ -80,6 +90,7 @@ def main() -> None:
     help="points for a file that takes pen points as a device samples them and prepares them itself: docs/contract.md.",
 )
 @report_option
+@click.option("-v", "--verbose", is_flag=True, help="Print every comparison of the proof, not its verdict alone.")
 def onnx(
     checkpoint: Path | None,
     random_weights: bool,
@@ -91,6 +102,7 @@ def onnx(
     graph: GraphChoice,
     input_form: InputForm,
     report: Path | None,
+    verbose: bool,
 ) -> None:
     """Export a checkpoint to one ONNX file.
 
@@ -109,11 +121,11 @@ def onnx(
     loaded = load_checkpoint(checkpoint) if checkpoint else Checkpoint(_example_network())
     names = read_labels(labels) if labels else loaded.labels
     if random_weights:
-        click.echo("WARNING: these weights are random (seed 0): the file's labels will mean nothing")
+        say("WARNING: these weights are random (seed 0): the file's labels will mean nothing")
     elif names is None:
-        click.echo(
-            f"note: {checkpoint} names no classes; give them with --labels, else they are called class 0, 1, ..."
-        )
+        say(f"note: {checkpoint} names no classes; give them with --labels, else they are called class 0, 1, ...")
+    what = f"{checkpoint or 'random weights'}: {_sizes(loaded.model)}"
+    say(wrap(f"exporting {what}, {graph} graph, {'int8' if int8 else 'fp32'} ...", terminal_width()))
     try:
         proof = export_onnx(
             loaded.model,
@@ -128,14 +140,31 @@ def onnx(
             input_form=input_form,
         )
     except NotProvenError as error:
-        click.echo(str(error.report))
+        say(error.report.to_text(terminal_width()))
         raise
-    click.echo(str(proof))
-    for line in proof.notes:
-        click.echo(f"note: {line}")
+    say(proof.to_text(terminal_width()) if verbose else _in_short(proof))
+    for remark in proof.notes:
+        say(wrap(f"note: {remark}", terminal_width()))
     if report:
         write_report(proof_report(f"Export of {output}", {ModelFile.read(output): proof}), report)
-    click.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB, opset {opset})")
+    say(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB, opset {opset})")
+
+
+def _sizes(model: SketchRNN) -> str:
+    """Return what there is to know of a network's sizes, in one line."""
+    config = model.config
+    n_weights = sum(weights.numel() for weights in model.parameters())
+    return (
+        f"SketchRNN({config.input_size}, {config.hidden_size}, {config.output_size}), "
+        f"{config.sequence_length} points, {n_weights:,} weights"
+    )
+
+
+def _in_short(proof: ParityReport) -> str:
+    """Return what was compared, and the verdict."""
+    cases = ", ".join(dict.fromkeys(row.case for row in proof.rows))
+    compared = f"compared with eager PyTorch and float64: {cases}"
+    return f"{wrap(compared, terminal_width())}\n{wrap(proof.summary, terminal_width())}"
 
 
 def _reject_below(loaded: Checkpoint, path: Path | None) -> float | None:
@@ -193,7 +222,7 @@ def verify(
     found = proof_report(f"Proof of {', '.join(map(str, models))}", proofs, checks, tables)
     if report:
         write_report(found, report)
-    click.echo(str(found))
+    say(found.to_text(terminal_width()))
     if not found:
         raise ParityError(
             f"{', '.join(map(str, models))} differs from eager PyTorch with {checkpoint}; see the report above"
@@ -210,7 +239,7 @@ def shapes(batch: int, checkpoint: Path | None) -> None:
     """
     network = load_checkpoint(checkpoint).model if checkpoint else _example_network()
     rows = layer_shapes(network, batch)
-    click.echo(format_shapes(rows))
+    say(format_shapes(rows, terminal_width()))
     if different := [row.layer for row in rows if not row]:
         raise ParityError(f"shapes differ in {', '.join(different)}")
 
@@ -253,13 +282,13 @@ def evaluate(
     """
     parts = (0.25, 0.5, 0.75) if unfinished else ()
     comparison = compare_accuracy(networks, data, provider, restrict, others, parts)
-    click.echo(format_evaluations({str(path): one for path, one in comparison.evaluations.items()}))
+    say(format_evaluations({str(path): one for path, one in comparison.evaluations.items()}, terminal_width()))
     if further := further_figures(comparison):
-        click.echo(further)
+        say(further)
     if bad := comparison.bad:
-        click.echo(f"warning: left out {len(bad)} that cannot be used: {'; '.join(bad[:3])}", err=True)
+        note(f"warning: left out {len(bad)} that cannot be used: {'; '.join(bad[:3])}")
     if comparison.n_cut:
-        click.echo(f"warning: cut {comparison.n_cut} drawings to the network's length", err=True)
+        note(f"warning: cut {comparison.n_cut} drawings to the network's length")
     if confusion:
         plot_confusions(comparison.evaluations, confusion)
     if reliability:

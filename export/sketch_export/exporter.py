@@ -92,7 +92,7 @@ def export_onnx(
 
     Raises:
         InputError: if the path does not end in .onnx, the labels do not fit, or the network does not read
-            (dx, dy, pen).
+            (dx, dy, pen) or has one class.
         ValueError: for another graph, precision or input form, or for int8 or points with what they do not take.
         NotProvenError: if ONNX Runtime's outputs differ from eager PyTorch's.
         OutputError: if the file cannot be written.
@@ -102,6 +102,8 @@ def export_onnx(
             f"expected a network that reads {INPUT_SIZE} values per point (dx, dy, pen), "
             f"found {model.config.input_size}"
         )
+    if model.config.output_size < 2:
+        raise InputError("expected a network of two classes or more, found one: its answer is 100 % for any drawing")
     path = Path(path)
     if path.suffix != ".onnx":
         raise InputError(f"{path}: expected a path that ends in .onnx")

@@ -151,7 +151,7 @@ def _stacked(shapes: list[Shape]) -> Shape:
     return (sum(shape[0] for shape in shapes), *shapes[0][1:])
 
 
-def format_shapes(rows: list[LayerShape]) -> str:
-    """Lay the shapes out as a table."""
+def format_shapes(rows: list[LayerShape], width: int | None = None) -> str:
+    """Lay the shapes out as a table, in lines of at most `width` columns."""
     cells = [[row.layer, *map(str, (row.formula, row.eager, row.onnx)), "ok" if row else "DIFFERENT"] for row in rows]
-    return format_table(["layer", "formula", "eager PyTorch", "ONNX Runtime", ""], cells)
+    return format_table(["layer", "formula", "eager PyTorch", "ONNX Runtime", ""], cells, width)

@@ -1,16 +1,28 @@
 """Tables as text."""
 
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 
 from sketch_infer.untrusted import one_line
 
+_NARROW = 12
+"""Columns of a terminal below which no cell is shortened."""
 
-def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay out text cells in columns, left-aligned, two spaces apart; what is not to be printed is escaped."""
+
+def format_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> str:
+    """Lay out text cells in columns, left-aligned, two spaces apart; what is not to be printed is escaped.
+
+    Args:
+        header: the columns' names.
+        rows: as many cells each.
+        width: what a line may take; the widest columns are shortened to it. None for no limit.
+    """
     cells = [[one_line(cell) for cell in row] for row in (header, *rows)]
     widths = [max(map(text_width, column)) for column in zip(*cells, strict=True)]
-    lines = ("  ".join(pad(cell, width) for cell, width in zip(row, widths, strict=True)) for row in cells)
+    while width is not None and sum(widths) + 2 * len(widths) - 2 > width and max(widths) > _NARROW:
+        widths[widths.index(max(widths))] -= 1
+    lines = ("  ".join(pad(shorten(cell, wide), wide) for cell, wide in zip(row, widths, strict=True)) for row in cells)
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -38,3 +50,8 @@ def shorten(text: str, width: int) -> str:
     while text_width(end) > width - 3:
         end = end[1:]
     return f"...{end}"
+
+
+def wrap(text: str, width: int | None) -> str:
+    """Break a line between words where it is longer than `width`, the further lines indented; None for no limit."""
+    return text if width is None else textwrap.fill(text, width, subsequent_indent="      ", break_long_words=False)

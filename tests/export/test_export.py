@@ -228,3 +228,9 @@ def test_the_default_model_is_within_the_providers_kernels(default_onnx: Path) -
     assert model.ir_version <= 10
     assert max(entry.version for entry in model.opset_import) <= 20
     assert onnxruntime.InferenceSession(str(default_onnx), providers=["CPUExecutionProvider"])
+
+
+def test_one_class_is_no_choice(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="two classes or more, found one"):
+        export_onnx(SketchRNN(3, 4, 1, sequence_length=24), tmp_path / "one.onnx")
+    assert list(tmp_path.iterdir()) == []

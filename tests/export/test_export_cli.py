@@ -36,9 +36,13 @@ def test_export_then_verify(sketch_export: Run, tmp_path: Path, checkpoint: Path
     result = sketch_export("onnx", "--checkpoint", checkpoint, "--output", output, "--labels", labels, "--opset", 19)
     assert result.exit_code == 0, result.output
     assert f"wrote {output}" in result.stdout
-    assert result.stdout.count(" ok") == 12  # two outputs: five batches and the recorded probes
+    assert "float64: recorded probes, batch 1, batch 2, batch 3, batch 7, batch 64\nPASS on " in result.stdout
+    assert len(result.stdout.splitlines()) <= 6
     assert Classifier(output, "cpu").metadata.labels == tiny.LABELS
     assert onnx.load(output).opset_import[0].version == 19
+    verbose = sketch_export("onnx", "--checkpoint", checkpoint, "--output", output, "--labels", labels, "--verbose")
+    for n_rows in (1, 2, 3, 7, 64):
+        assert verbose.stdout.count(f" {n_rows}x5 ") == 2  # outputs
 
     np.save(tmp_path / "strokes.npy", np.random.default_rng(0).normal(0, 0.2, (6, 30, 3)))
     for source, case in {

@@ -31,6 +31,21 @@ def test_top_k_is_sorted_stable_and_bounded() -> None:
         predictions.top_k(0)
 
 
+def test_predictions_print_as_one_line_and_one_drawing_has_one_label() -> None:
+    probabilities = np.array([[0.125, 0.875], [0.75, 0.25], [0.5, 0.5], [0.5, 0.5]], np.float32)
+    predictions = Predictions(np.log(probabilities), np.log(probabilities), ("ant", "bee"))
+    assert repr(predictions) == "<Predictions for 4 sketches: bee 87.5%, ant 75.0%, ant 50.0%, ...>"
+    one = Predictions(predictions.log_probs[:1], predictions.logits[:1], predictions.classes)
+    assert repr(one) == "<Predictions for 1 sketch: bee 87.5%>"
+    assert one.label == "bee"
+    assert one.probability == pytest.approx(0.875)
+    none = Predictions(predictions.log_probs[:0], predictions.logits[:0], predictions.classes)
+    assert repr(none) == "<Predictions for 0 sketches>"
+    for several in (predictions, none):
+        with pytest.raises(ValueError, match=rf"expected one sketch, found {len(several)}"):
+            _ = several.label
+
+
 def test_every_form_of_the_same_strokes_gives_the_same(classifier: Classifier, tiny_strokes: Strokes) -> None:
     expected = classifier.predict(tiny_strokes).logits
     forms = [

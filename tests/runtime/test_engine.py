@@ -72,15 +72,51 @@ def test_a_chunk_that_fails_in_a_worker_is_raised(tiny_onnx: Path, monkeypatch: 
         Classifier(tiny_onnx, "cpu", batch_size=2, threads=2).predict(mixed_sketches(8))
 
 
+V1 = "12:memory:/docker/abc\n4:cpu,cpuacct:/docker/abc\n1:name=systemd:/docker/abc\n"
+NESTED = "0::/user.slice/job.scope\n"
+
+
 @pytest.mark.parametrize(
-    ("limit", "expected"),
-    [("max 100000", 4), ("150000 100000", 2), ("20000 100000", 1), ("900000 100000", 4), (None, 4)],
+    ("membership", "files", "expected"),
+    [
+        ("0::/\n", {"cpu.max": "max 100000"}, 4),
+        ("0::/\n", {"cpu.max": "150000 100000"}, 2),
+        ("0::/\n", {"cpu.max": "20000 100000"}, 1),
+        ("0::/\n", {"cpu.max": "900000 100000"}, 4),
+        ("0::/../other\n", {"cpu.max": "200000 100000"}, 2),
+        ("0::/\n", {}, 4),
+        (NESTED, {"user.slice/cpu.max": "300000 100000", "user.slice/job.scope/cpu.max": "max 100000"}, 3),
+        (NESTED, {"user.slice/cpu.max": "300000 100000", "user.slice/job.scope/cpu.max": "110000 100000"}, 2),
+        (V1, {"cpu,cpuacct/cpu.cfs_quota_us": "-1", "cpu,cpuacct/cpu.cfs_period_us": "100000"}, 4),
+        (V1, {"cpu,cpuacct/cpu.cfs_quota_us": "250000", "cpu,cpuacct/cpu.cfs_period_us": "100000"}, 3),  # a container
+        (V1, {"cpu/docker/abc/cpu.cfs_quota_us": "50000", "cpu/docker/abc/cpu.cfs_period_us": "100000"}, 1),
+        (V1 + "0::/\n", {"unified/cpu.max": "100000 100000"}, 1),
+        (None, {"cpu.max": "100000 100000"}, 4),
+    ],
 )
-def test_the_cores_of_a_container(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str | None, expected: int
+def test_the_cores_of_a_control_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, membership: str | None, files: dict[str, str], expected: int
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
-    monkeypatch.setattr(cores, "_CPU_LIMIT", tmp_path / "cpu.max")
-    if limit:
-        (tmp_path / "cpu.max").write_text(limit + "\n")
+    monkeypatch.setattr(cores, "_GROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(cores, "_MEMBERSHIP", tmp_path / "membership")
+    if membership is not None:
+        (tmp_path / "membership").write_text(membership)
+    for name, content in files.items():
+        path = tmp_path / "cgroup" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content + "\n")
     assert cores.usable_cores() == expected
+
+
+def test_the_memory_of_a_control_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores, "_GROUPS", tmp_path)
+    monkeypatch.setattr(cores, "_MEMBERSHIP", tmp_path / "membership")
+    (tmp_path / "membership").write_text("3:memory:/a\n0::/\n")
+    assert cores.memory_limit() == 0
+    (tmp_path / "memory" / "a").mkdir(parents=True)
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert cores.memory_limit() == 0
+    (tmp_path / "memory" / "a" / "memory.limit_in_bytes").write_text("1048576\n")
+    assert cores.memory_limit() == 1048576

@@ -94,7 +94,18 @@ def test_a_run_without_outputs_fails() -> None:
     report = compare_outputs("good", outputs(), outputs()) + ParityReport.of_failure("bad", "it broke")
     assert not report
     assert report.summary == "FAIL: bad, none: it broke"
-    assert str(report).splitlines()[3].endswith("it broke")
+    assert str(report).splitlines()[3].endswith("FAIL")
+
+
+def test_the_table_fits_a_terminal() -> None:
+    case = f"{'folder/' * 20}drawings.ndjson (300 sketches)"
+    report = compare_outputs(case, outputs(), outputs(), outputs(), tolerance=1e-5)
+    report += compare_outputs("other", outputs(), {name: -values for name, values in outputs().items()}, outputs())
+    lines = report.to_text(width=80).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[1].startswith("...")
+    assert sum(line.startswith("FAIL: other, ") for line in lines) == 2
+    assert case in str(report)
 
 
 def test_one_failure_fails_the_sum() -> None:
@@ -104,5 +115,5 @@ def test_one_failure_fails_the_sum() -> None:
     assert not good + bad
     assert (good + bad).summary.startswith("FAIL: bad, log_probs")
     table = str(good + bad)
-    assert table.count("\n") == 5
-    assert table.splitlines()[1].startswith("good  log_probs  (4, 3)")
+    assert table.count("\n") == 6  # header, four outputs, the other output's problem, the verdict
+    assert table.splitlines()[1].split()[:3] == ["good", "log_probs", "4x3"]

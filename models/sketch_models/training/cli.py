@@ -7,7 +7,7 @@ from typing import Unpack
 import click
 from click.core import ParameterSource
 
-from sketch_infer.cli.console import Command
+from sketch_infer.cli.console import Command, note
 from sketch_infer.model.labels import read_labels
 from sketch_models.training.files import TrainingData, check_writable, read_training_data
 from sketch_models.training.options import Options
@@ -85,7 +85,7 @@ def main(**options: Unpack[Options]) -> None:
     )
     _report(data)
     if warning := warn_of_imbalance(data, options["balance"]):
-        click.echo(warning, err=True)
+        note(warning)
     train(options, data, start, log, state_file)
 
 
@@ -93,9 +93,9 @@ def _report(data: TrainingData) -> None:
     for folder, report in data.reports.items():
         if report.bad_lines:
             shown = "; ".join(report.bad_lines[:3]) + (" ..." if len(report.bad_lines) > 3 else "")
-            click.echo(f"{folder}: {len(report.bad_lines)} bad lines left out: {shown}", err=True)
+            note(f"{folder}: {len(report.bad_lines)} bad lines left out: {shown}")
         if report.unrecognized:
-            click.echo(f"{folder}: {report.unrecognized} drawings left out that the game did not recognize", err=True)
+            note(f"{folder}: {report.unrecognized} drawings left out that the game did not recognize")
     n_further = len(data.train.classes) - len(data.targets)
     further = f" and {n_further} further classes" if n_further else ""
     click.echo(f"{len(data.train)} drawings of {len(data.targets)} classes{further}; {len(data.val)} for val", err=True)

@@ -13,6 +13,7 @@ import click
 import torch
 
 from sketch_infer.checks.evaluation import evaluate
+from sketch_infer.cli.console import note, say
 from sketch_infer.errors import InputError
 from sketch_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from sketch_models.sketch_rnn import SketchRNN, SketchRNNConfig
@@ -63,13 +64,13 @@ def train(options: Options, data: TrainingData, start: Checkpoint | None, log: P
     if start and (path := options["from_checkpoint"]):
         settings["from"] = hashlib.sha256(path.read_bytes()).hexdigest()
         known = net.start_from(start.model, start.labels or (), data.train.classes)
-        click.echo(f"{path}: knows {known} of the {len(data.train.classes)} classes", err=True)
+        note(f"{path}: knows {known} of the {len(data.train.classes)} classes")
     trainer = Trainer(net, data.train, len(data.targets), recipe)
     if options["resume"]:
         trainer.load_state(read_state(state_file, settings))
     _run(trainer, options, data, log, lambda: save_state(state_file, {**trainer.state(), "settings": settings}))
-    click.echo(f"{options['output']}: judging it on {len(data.val)} drawings ...", err=True)
-    click.echo(finish(options["output"], data, recipe.workers))
+    note(f"{options['output']}: judging it on {len(data.val)} drawings ...")
+    say(finish(options["output"], data, recipe.workers))
 
 
 def _run(trainer: Trainer, options: Options, data: TrainingData, log: Path, keep_state: Callable[[], None]) -> None:
@@ -100,7 +101,7 @@ def _run(trainer: Trainer, options: Options, data: TrainingData, log: Path, keep
             click.echo(f"stopped: no gain on val for {stale} epochs", err=True)
             break
     if plot:
-        click.echo(f"{plot}: the learning curve", err=True)
+        note(f"{plot}: the learning curve")
 
 
 class _Progress:

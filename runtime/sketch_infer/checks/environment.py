@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sketch_infer.errors import DependencyError
-from sketch_infer.inference.cores import usable_cores
+from sketch_infer.inference.cores import memory_limit, usable_cores
 from sketch_infer.inference.providers import CUDA, import_onnxruntime, missing_for_cuda, quiet
 
-_CGROUP = Path("/sys/fs/cgroup")
 _UNHEARD_OF = 9999
 """A version that no ONNX Runtime knows: its refusal names the newest that it does."""
 
@@ -107,18 +106,10 @@ def describe_machine() -> str:
     """Return system, processor, Python, cores and the limits of the container, in one line."""
     parts = [f"{platform.system()} {platform.machine()}", f"Python {platform.python_version()}"]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    parts.append(f"{usable_cores()} cores to use of {cores}")
-    if memory := _memory_limit():
+    parts.append(f"{usable_cores()} of {cores} cores usable")
+    if memory := memory_limit():
         parts.append(f"memory limit {memory / 2**30:.1f} GiB")
     return ", ".join(parts)
-
-
-def _memory_limit() -> int:
-    """Return the container's memory limit in bytes (control groups v2), or 0 for none."""
-    try:
-        return int((_CGROUP / "memory.max").read_text())
-    except (OSError, ValueError):  # not Linux, or "max"
-        return 0
 
 
 def describe_python_packages() -> dict[str, str]:

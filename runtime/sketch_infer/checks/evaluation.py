@@ -175,13 +175,14 @@ def evaluate(
     return tally.evaluation()
 
 
-def format_evaluations(evaluations: Mapping[str, Evaluation]) -> str:
+def format_evaluations(evaluations: Mapping[str, Evaluation], width: int | None = None) -> str:
     """Lay out classifiers of the same sketches side by side.
 
     Accuracy and calibration, classes (the first classifier's worst first), the commonest confusions.
 
     Args:
         evaluations: by name; of the same classes.
+        width: what a line may take, as on a terminal; None for no limit.
     """
     several = list(evaluations.values())
     first = several[0]
@@ -208,4 +209,4 @@ def format_evaluations(evaluations: Mapping[str, Evaluation]) -> str:
     ]
     header = [f"{len(first)} drawings", *evaluations]
     blank = [[""] * len(header)]
-    return format_table(header, [*figures, *blank, *per_class, *blank, *confused])
+    return format_table(header, [*figures, *blank, *per_class, *blank, *confused], width)

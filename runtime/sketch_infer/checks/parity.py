@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sketch_infer.model.contract import OUTPUTS
-from sketch_infer.tables import format_table
+from sketch_infer.tables import format_table, wrap
+from sketch_infer.untrusted import one_line
 
 FP32_TOLERANCE = 1e-5
 """Largest ``|ONNX - eager| / scale``, where scale = max(1, largest ``|logit|`` of the row).
@@ -148,21 +149,32 @@ class ParityReport:
         return f"PASS{where}: {what}; largest difference {difference}"
 
     def __str__(self) -> str:
+        return self.to_text()
+
+    def to_text(self, width: int | None = None) -> str:
+        """Return the table, what does not hold in it, and the verdict.
+
+        Args:
+            width: what a line may take, as on a terminal; None for no limit.
+        """
         columns: dict[str, Callable[[OutputParity], str]] = {
             "case": lambda row: row.case,
             "output": lambda row: row.output,
-            "shape eager": lambda row: str(row.eager_shape),
-            "shape ONNX": lambda row: str(row.onnx_shape),
-            "max abs diff": lambda row: f"{row.max_abs:.1e}",
+            "shape": lambda row: "x".join(map(str, row.onnx_shape)),
+            "max diff": lambda row: f"{row.max_abs:.1e}",
             "/ scale": lambda row: f"{row.max_scaled:.1e}",
         }
+        note = ""
         if any(np.isfinite(row.onnx_error) for row in self.rows):
-            columns["eager off float64"] = lambda row: f"{row.eager_error:.1e}".replace("nan", "-")
-            columns["ONNX off float64"] = lambda row: f"{row.onnx_error:.1e}".replace("nan", "-")
-        columns["top-1"] = lambda row: f"{row.top1_agreement:.2%}"
-        columns["verdict"] = lambda row: "ok" if row else row.problem
+            columns["eager*"] = lambda row: f"{row.eager_error:.1e}".replace("nan", "-")
+            columns["ONNX*"] = lambda row: f"{row.onnx_error:.1e}".replace("nan", "-")
+            note = "* distance from float64, / scale\n"
+        columns["top-1"] = lambda row: f"{row.top1_agreement:.2%}".replace("100.00%", "100%")
+        columns[""] = lambda row: "" if row else "FAIL"
         cells = [[cell(row) for cell in columns.values()] for row in self.rows]
-        return format_table(list(columns), cells) + f"\n{self.summary}"
+        problems = [f"FAIL: {row.case}, {row.output}: {row.problem}" for row in self.rows if not row]
+        lines = [wrap(one_line(line), width) for line in [*problems[1:], self.summary]]
+        return f"{format_table(list(columns), cells, width)}\n{note}{chr(10).join(lines)}"
 
 
 def compare_outputs(

@@ -12,7 +12,8 @@ from sketch_infer.inference.predictions import Predictions
 from sketch_infer.model.contract import ModelMetadata
 from sketch_infer.strokes.pen_points import network_input
 from sketch_infer.strokes.preprocess import FloatArray
-from sketch_infer.tables import format_table
+from sketch_infer.tables import format_table, wrap
+from sketch_infer.untrusted import one_line
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,10 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     marked: frozenset[int] = frozenset()
 
-    def __str__(self) -> str:
+    def to_text(self, width: int | None = None) -> str:
+        """Return the title and the table, in lines of at most `width` columns."""
         rows = [[*row, "<--" if number in self.marked else ""] for number, row in enumerate(self.rows)]
-        return f"{self.title}\n{format_table([*self.header, ''], rows)}"
+        return f"{self.title}\n{format_table([*self.header, ''], rows, width)}"
 
 
 @dataclass(frozen=True)
@@ -85,19 +87,29 @@ class Report:
         return self.parity.summary if self.parity is not None else "FAIL: nothing was compared"
 
     def __str__(self) -> str:
-        width = max(len(name) for name in [*self.facts, *(check.name for check in self.checks)])
-        parts = [self.title, "\n".join(f"  {name.ljust(width)}  {found}" for name, found in self.facts.items())]
-        if self.parity:
-            parts.append(str(self.parity).rpartition("\n")[0])  # without its own verdict
-        elif self.parity is not None:
-            parts.append(str(self.parity))
-        parts += map(str, self.tables)
-        parts.append(
-            "\n".join(
-                f"  {check.name.ljust(width)}  {'ok' if check else 'FAIL'}: {check.found}" for check in self.checks
+        return self.to_text()
+
+    def to_text(self, width: int | None = None) -> str:
+        """Return all but the sketches and versions, the verdict last.
+
+        Args:
+            width: what a line may take, as on a terminal; None for no limit.
+        """
+        names = max(len(name) for name in [*self.facts, *(check.name for check in self.checks)])
+
+        def lines(entries: Mapping[str, str]) -> str:
+            return "\n".join(
+                wrap(f"  {one_line(name).ljust(names)}  {one_line(found)}", width) for name, found in entries.items()
             )
-        )
-        return "\n\n".join([*(part for part in parts if part), self.summary])
+
+        parts = [one_line(self.title), lines(self.facts)]
+        if self.parity is not None:
+            parity = self.parity.to_text(width)
+            # A verdict that all holds is repeated below.
+            parts.append(parity.removesuffix(wrap(self.parity.summary, width)).rstrip() if self.parity else parity)
+        parts += [table.to_text(width) for table in self.tables]
+        parts.append(lines({check.name: f"{'ok' if check else 'FAIL'}: {check.found}" for check in self.checks}))
+        return "\n\n".join([*(part for part in parts if part), wrap(one_line(self.summary), width)])
 
     def to_json(self) -> str:
         """Return all of it as JSON text; numbers that are not finite become null."""

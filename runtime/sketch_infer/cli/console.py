@@ -4,6 +4,7 @@ import contextlib
 import errno
 import io
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -42,6 +43,12 @@ def _color() -> bool | None:
 def say(text: str, err: bool = False) -> None:
     """Print lines to stdout (or stderr) in which names of files and labels cannot command the terminal."""
     click.echo("\n".join(map(one_line, text.split("\n"))), err=err)
+
+
+def terminal_width(err: bool = False) -> int | None:
+    """Return the columns of the terminal that stdout (or stderr) is; None where it is a file or a pipe."""
+    stream = sys.stderr if err else sys.stdout
+    return shutil.get_terminal_size().columns if stream and stream.isatty() else None
 
 
 def note(text: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sketch_infer.checks.evaluation import Tally, format_evaluations
-from sketch_infer.cli.console import note, say
+from sketch_infer.cli.console import note, say, terminal_width
 from sketch_infer.cli.progress import CommandReading
 from sketch_infer.errors import InputError, ParityError, SkippedError
 from sketch_infer.inference.classifier import Classifier
@@ -112,7 +112,7 @@ class Job:
                 self._reading.classified(len(sketches))
         if self._comparison:
             parity = self._comparison.report()
-            say(str(parity), err=True)
+            say(parity.to_text(terminal_width(err=True)), err=True)
             if not parity:  # before an --output is complete: the answers are not to be trusted
                 raise ParityError("the model differs from eager PyTorch; see the report above")
 
@@ -130,7 +130,7 @@ class Job:
             if not self._n_sketches:
                 raise InputError("no sketches to evaluate on: the input has no rows that can be used")
             found = self._tally.evaluation()
-            say(json.dumps(found.to_dict(), indent=2) if as_json else format_evaluations({"": found}))
+            say(json.dumps(found.to_dict(), indent=2) if as_json else format_evaluations({"": found}, terminal_width()))
         if self._reading.n_skipped:
             raise SkippedError(
                 f"skipped {self._reading.n_skipped} that cannot be used, see above; {self._n_sketches} were classified"

@@ -10,7 +10,15 @@ from click.core import ParameterSource
 from sketch_infer._version import __version__
 from sketch_infer.checks.evaluation import Tally
 from sketch_infer.cli.combinations import check_combination
-from sketch_infer.cli.console import Command, note, provider_option, refuse_overwriting, report_option, say
+from sketch_infer.cli.console import (
+    Command,
+    note,
+    provider_option,
+    refuse_overwriting,
+    report_option,
+    say,
+    terminal_width,
+)
 from sketch_infer.cli.job import Job
 from sketch_infer.cli.options import Options
 from sketch_infer.cli.progress import CommandReading
@@ -264,7 +272,7 @@ def _run_self_check(options: Options, model: Path) -> None:
     found = self_check(model, options.provider)
     if options.report:
         write_report(found, options.report)
-    say(found.to_json() if options.format_ == "json" else str(found))
+    say(found.to_json() if options.format_ == "json" else found.to_text(terminal_width()))
     if not found:
         raise ParityError(f"the self-check of {model} failed; see above")
 

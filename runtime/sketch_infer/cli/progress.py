@@ -74,10 +74,11 @@ class CommandReading(ReadListener):
             yield
             return
         size = max(1, sum(Path(source).stat().st_size for source in sources if Path(source).is_file()))
-        with click.progressbar(length=size, file=sys.stderr, item_show_func=self._rate) as bar:
+        with click.progressbar(length=size, file=sys.stderr, width=20, item_show_func=self._rate) as bar:
             self._bar = bar
             yield
             bar.update(size - bar.pos)  # what stands between an archive's parts was not counted
+            bar.render_progress()  # with the last count, even if all bytes were read before
         self._bar = None
 
     def _rate(self, _item: object) -> str:
