@@ -134,7 +134,7 @@ def provider_option(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Choice(PROVIDER_CHOICES),
         default="auto",
         show_default=True,
-        help="Where to run: cuda or fail, cpu, or auto: CUDA where it starts, else the CPU.",
+        help="Where to run. auto takes CUDA if it starts, otherwise the CPU; cuda fails if CUDA does not start.",
     )(command)
 
 
@@ -150,7 +150,7 @@ def report_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--report",
         type=click.Path(path_type=Path),
         callback=check_suffix,
-        help="Also write all that was found to this file: .html for a page to read, .json for a program.",
+        help="Also write the full results to this file: .html for people, .json for programs.",
     )(command)
 
 

@@ -92,118 +92,124 @@ def _print_models(context: click.Context, _option: click.Parameter, wanted: bool
 @click.option(
     "--model",
     type=click.Path(path_type=Path),
-    help="Model file, or the name of an installed model: quickdraw-40, the default, or quickdraw-345; see --models.",
+    help="Model file, or the name of an installed model (see --models): quickdraw-40, the default, or quickdraw-345.",
 )
 @click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
-    help="Which file of an installed model: fp32, the default, is exact; int8 is smaller and faster.",
+    help="Which version of an installed model to use: fp32, the default, is exact; int8 is smaller and faster.",
 )
 @click.option(
     "--labels",
     metavar="WORDS",
-    help="Choose among some of the model's classes: cat,dog,tree or a text file, one a line. Their probabilities sum "
-    "to 1.",
+    help="Choose among these classes of the model only: a list such as cat,dog,tree, or a text file with one per line. "
+    "Their probabilities sum to 1.",
 )
 @click.option(
     "--reject",
     is_flag=True,
-    help="Give no label, but null or 'none of these', to drawings that are probably none of the model's classes: those "
-    "less sure than 95 % of the drawings that it was validated on.",
+    help="Give no label (null, or 'none of these') to drawings that are probably none of the model's classes: those it "
+    "is less certain of than of 95 % of its validation drawings.",
 )
 @provider_option
-@click.option("--top-k", type=click.IntRange(min=1), default=5, show_default=True, help="Classes to name per sketch.")
+@click.option(
+    "--top-k", type=click.IntRange(min=1), default=5, show_default=True, help="Number of classes to list per sketch."
+)
 @click.option(
     "--format",
     "format_",
     type=click.Choice(TEXT_FORMATS),
-    help="Output format; by default --output's suffix, else a table on a terminal and jsonl in a pipe.",
+    help="Output format. By default the suffix of --output decides; without --output it is table on a terminal and "
+    "jsonl in a pipe.",
 )
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="File to write instead of stdout. Its suffix names the format: besides those of --format, .npz (log_probs, "
-    "logits and labels as arrays), .parquet (needs pyarrow) and .html (a page with the drawings to look at).",
+    help="File to write instead of standard output. Its suffix selects the format: those of --format, .npz (arrays of "
+    "log_probs, logits and labels), .parquet (needs pyarrow), or .html (a page that shows the drawings).",
 )
 @click.option(
     "--input-format",
     type=click.Choice(INPUT_FORMATS),
     default="auto",
     show_default=True,
-    help="What the numbers in STROKES are: network, stroke-3 or stroke-5 in arrays; simplified or raw drawings.",
+    help="Override the detected format: network, stroke-3 or stroke-5 for arrays, simplified or raw for drawings.",
 )
 @click.option(
     "--on-error",
     type=click.Choice(ON_ERROR),
     default="stop",
     show_default=True,
-    help="At a sketch or file that cannot be used: stop, or report it, go on and end with exit code 1.",
+    help="What to do about a sketch or file that cannot be used: stop, or report it, continue, and end with exit code "
+    "1.",
 )
 @click.option(
-    "--resume", is_flag=True, help="Go on where an interrupted run of the same command stopped (.jsonl files)."
+    "--resume", is_flag=True, help="Continue where an interrupted run of the same command stopped (.jsonl output only)."
 )
 @click.option(
     "--evaluate",
     is_flag=True,
-    help="Print accuracy, per class too, and calibration instead of predictions; the true classes are the drawings' "
-    "words, else the files' names.",
+    help="Print accuracy, overall and per class, and calibration instead of predictions. The true class is a drawing's "
+    "word, or else the name of its file.",
 )
 @click.option(
     "--batch-size",
     type=click.IntRange(1, 65536),
     default=DEFAULT_BATCH_SIZE,
     show_default=True,
-    help="Sketches per call into ONNX Runtime.",
+    help="Number of sketches per ONNX Runtime call.",
 )
 @click.option(
     "--threads",
     type=click.IntRange(1, os.cpu_count() or 1),
-    help="Batches that run at a time; by default one a core.",
+    help="Number of batches to run in parallel. Default: one per core.",
 )
 @click.option(
     "--compare-eager",
     metavar="CHECKPOINT",
     type=click.Path(path_type=Path),
-    help="Also run this checkpoint in eager PyTorch on the same strokes and compare (needs torch).",
+    help="Also run this checkpoint in eager PyTorch on the same strokes, and compare (needs torch).",
 )
 @click.option(
     "--self-check",
     is_flag=True,
-    help="Instead of classifying, prove the model on this device against eager PyTorch's recorded answers.",
+    help="Do not classify, but check that the model gives PyTorch's recorded answers on this device.",
 )
 @report_option
-@click.option("--list-labels", is_flag=True, help="Print the classes that the model knows, one per line.")
+@click.option("--list-labels", is_flag=True, help="Print the model's classes, one per line, and exit.")
 @click.option(
     "--engine",
     type=click.Choice(["local", "ray"]),
     default="local",
     show_default=True,
-    help="What runs the work: this process; or Ray Data, on this machine or a cluster, with a folder of parquet "
-    "shards as --output (docs/ray.md; needs ray and pyarrow).",
+    help="Where the work runs: in this process, or on Ray Data, on this machine or a cluster; --output is then a "
+    "folder of Parquet shards (docs/ray.md; needs ray and pyarrow).",
 )
 @click.option(
     "--ray-address",
     metavar="ADDRESS",
     envvar="RAY_ADDRESS",
-    help="With --engine ray: the cluster to run on; by default a Ray that is started for this run.",
+    help="With --engine ray: the cluster to use. By default a local Ray is started for this run.",
 )
 @click.option(
     "--actors",
     type=click.IntRange(min=1),
-    help="With --engine ray: processes that classify, a core each; by default one per core, or per GPU.",
+    help="With --engine ray: number of processes that classify. Default: one per core, or per GPU.",
 )
-@click.option("--overwrite", is_flag=True, help="With --engine ray: take the place of an earlier run's --output.")
-@click.option("--in-order", is_flag=True, help="With --engine ray: write the rows in the order of the input.")
-@click.option("--logits", is_flag=True, help="With --engine ray: write a column of logits, too.")
-@click.option("-q", "--quiet", is_flag=True, help="No notes and no progress bar: results, warnings and errors alone.")
-@click.option("-v", "--verbose", is_flag=True, help="Also say which model and how many sketches, and how fast.")
+@click.option("--overwrite", is_flag=True, help="With --engine ray: replace the output folder of an earlier run.")
+@click.option("--in-order", is_flag=True, help="With --engine ray: write rows in the order of the input.")
+@click.option("--logits", is_flag=True, help="With --engine ray: also write a column of logits.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only results, warnings and errors: no notes, no progress bar.")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Also print which model runs, the number of sketches, and the speed."
+)
 @click.option(
     "--models",
     is_flag=True,
     is_eager=True,
     expose_value=False,
     callback=_print_models,
-    help="Print the models of this installation.",
+    help="List the installed models and exit.",
 )
 @click.option(
     "--version",
@@ -211,17 +217,17 @@ def _print_models(context: click.Context, _option: click.Parameter, wanted: bool
     is_eager=True,
     expose_value=False,
     callback=_print_version,
-    help="Print the versions of sketch-infer and ONNX Runtime, and where it can run.",
+    help="Print the versions of sketch-infer and ONNX Runtime, and the available providers, and exit.",
 )
 def main(**values: Any) -> None:
-    """Classify the sketches in STROKES.
+    """Classify the drawings in STROKES.
 
-    STROKES are files, or folders of files: .npy and .npz arrays, one sketch (T, 3) or many (N, T, 3) of rows
-    (dx, dy, pen); Quick, Draw! drawings, one JSON object a line, as .ndjson, .ndjson.gz, or - for standard input, or in
-    binary form, .bin; tables with a column drawing, .parquet.
+    STROKES are files, folders of files, or - for standard input. Supported are .npy and .npz arrays of rows
+    (dx, dy, pen), one sketch (T, 3) or many (N, T, 3); drawings in Quick, Draw!'s format, as .ndjson or .ndjson.gz with
+    one JSON object per line, or as .bin; and .parquet tables with a column named drawing.
 
-    Exit codes: 0 done; 1 CUDA did not start, eager PyTorch differs, a self-check failed, or sketches were skipped;
-    2 wrong usage or unusable input.
+    Exit codes: 0 success; 1 a check failed, CUDA did not start, or sketches were skipped; 2 wrong usage or unusable
+    input.
     """
     options = Options(**values)
     check_combination(click.get_current_context(), options)
