@@ -48,11 +48,11 @@ checkpoint_path = click.Path(path_type=Path)
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
-    """Export a SketchRNN from PyTorch to ONNX and prove that it stayed the same network.
+    """Export a SketchRNN from PyTorch to ONNX, and prove that the file computes the same network.
 
-    CHECKPOINT files are PyTorch state dicts (.pt, .pth) or .safetensors; the network's sizes are read off the file.
+    CHECKPOINT is a PyTorch state dict (.pt, .pth) or a .safetensors file. The network's sizes are read from it.
 
-    Exit codes: 0 done; 1 a proof failed; 2 wrong usage or an unusable file.
+    Exit codes: 0 success; 1 a proof failed; 2 wrong usage or an unusable file.
     """
 
 
@@ -60,7 +60,11 @@ def main() -> None:
 @click.option("--checkpoint", type=checkpoint_path, help="Weights to export: .pt, .pth or .safetensors.")
 @click.option("--random-weights", is_flag=True, help="Export an untrained network instead, to try the pipeline.")
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="The .onnx file to write.")
-@click.option("--labels", type=click.Path(path_type=Path), help="Text file of class names, one a line.")
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    help="Text file with one class name per line, in the order of the outputs.",
+)
 @click.option(
     "--opset",
     type=click.IntRange(OPSETS[0], OPSETS[-1]),
@@ -68,18 +72,18 @@ def main() -> None:
     show_default=True,
     help="ONNX operator set.",
 )
-@click.option("--initial-state", is_flag=True, help="Add inputs h_0 and c_0, the LSTM's initial state.")
+@click.option("--initial-state", is_flag=True, help="Add h_0 and c_0, the LSTM's initial state, as inputs.")
 @click.option(
     "--int8",
     is_flag=True,
-    help="Quantize LSTM and head: a quarter of the size and twice the speed, proven by the labels of drawings.",
+    help="Quantize LSTM and head: smaller and faster, with answers that are close instead of equal.",
 )
 @click.option(
     "--graph",
     type=click.Choice(GRAPH_CHOICES),
     default="fast",
     show_default=True,
-    help="fast skips padding; plain has PyTorch's own operations, one for one, to look into.",
+    help="fast skips padding. plain has PyTorch's own operations one for one, for inspection.",
 )
 @click.option(
     "--input",
@@ -106,7 +110,8 @@ def onnx(
 ) -> None:
     """Export a checkpoint to one ONNX file.
 
-    Its batch axis is dynamic. The file appears only when it is proven equal to eager PyTorch; with --int8, near it.
+    The batch axis is dynamic. The file is written only if it is proven equal to eager PyTorch or, with --int8, close
+    to it.
     """
     if int8 and initial_state:
         raise click.UsageError("--int8 takes no --initial-state: its LSTMs start in states of their own")
@@ -123,7 +128,7 @@ def onnx(
     if random_weights:
         say("WARNING: these weights are random (seed 0): the file's labels will mean nothing")
     elif names is None:
-        say(f"note: {checkpoint} names no classes; give them with --labels, else they are called class 0, 1, ...")
+        say(f"note: {checkpoint} names no classes; without --labels they are called class 0, class 1, ...")
     what = f"{checkpoint or 'random weights'}: {_sizes(loaded.model)}"
     say(wrap(f"exporting {what}, {graph} graph, {'int8' if int8 else 'fp32'} ...", terminal_width()))
     try:
@@ -177,14 +182,16 @@ def _reject_below(loaded: Checkpoint, path: Path | None) -> float | None:
 
 @main.command()
 @click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--checkpoint", type=checkpoint_path, required=True, help="The weights that MODELS must be.")
+@click.option("--checkpoint", type=checkpoint_path, required=True, help="The weights that MODELS must have.")
 @click.option(
     "--strokes",
-    help="Also compare on the sketches of this file (.npy, .ndjson, .ndjson.gz), or, for a folder of labelled drawings "
-    "CLASS.ndjson, labels, accuracy and independence of rows.",
+    help="Also compare on the sketches in this file (.npy, .ndjson, .ndjson.gz). For a folder of labeled "
+    "drawings, CLASS.ndjson, compare labels and accuracy, and check that rows are independent.",
 )
 @click.option(
-    "--layers", is_flag=True, help="Also compare every tensor that eager PyTorch has too, and mark the first."
+    "--layers",
+    is_flag=True,
+    help="Also compare every tensor that eager PyTorch has too, and mark the first that differs.",
 )
 @report_option
 @provider_option
@@ -196,9 +203,9 @@ def verify(
     report: Path | None,
     provider: ProviderChoice,
 ) -> None:
-    """Prove existing model files.
+    """Verify existing model files.
 
-    MODELS are compared with eager PyTorch and with float64, both with the weights of CHECKPOINT.
+    MODELS are compared with eager PyTorch and with float64, both using the weights of CHECKPOINT.
     """
     refuse_overwriting(report, [*models, checkpoint, strokes], "--report")
     network = load_checkpoint(checkpoint).model
@@ -230,12 +237,14 @@ def verify(
 
 
 @main.command()
-@click.option("--batch", type=click.IntRange(min=1), default=512, show_default=True, help="Rows of the input.")
-@click.option("--checkpoint", type=checkpoint_path, help="Network to look at; by default SketchRNN(3, 256, 40).")
+@click.option(
+    "--batch", type=click.IntRange(min=1), default=512, show_default=True, help="Number of rows in the input."
+)
+@click.option("--checkpoint", type=checkpoint_path, help="Network to inspect. Default: SketchRNN(3, 256, 40).")
 def shapes(batch: int, checkpoint: Path | None) -> None:
-    """Print every layer's shape, three ways.
+    """Print every layer's shape, determined in three ways.
 
-    The columns are the formula, what hooks saw in eager PyTorch, and what ONNX Runtime gave for the plain graph.
+    The columns are the shape by formula, in eager PyTorch, and in the plain graph in ONNX Runtime.
     """
     network = load_checkpoint(checkpoint).model if checkpoint else _example_network()
     rows = layer_shapes(network, batch)
@@ -248,22 +257,25 @@ def shapes(batch: int, checkpoint: Path | None) -> None:
 @click.argument("networks", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option(
-    "--confusion", type=click.Path(path_type=Path), help="Picture of the confusion matrix (.png, .svg, .pdf)."
+    "--confusion", type=click.Path(path_type=Path), help="Write a picture of the confusion matrix (.png, .svg, .pdf)."
 )
 @click.option(
     "--reliability",
     type=click.Path(path_type=Path),
-    help="Picture of the reliability diagram: how often a network is right by how sure it is (.png, .svg, .pdf).",
+    help="Write a picture of the reliability diagram: how often a network is right at each level "
+    "of certainty (.png, .svg, .pdf).",
 )
 @click.option(
-    "--restrict", is_flag=True, help="Choose among the classes of DATA alone, not among all of the network's."
+    "--restrict", is_flag=True, help="Choose only among the classes of DATA, not among all classes of the network."
 )
 @click.option(
     "--others",
     type=click.Path(path_type=Path),
-    help="Folder of drawings; how well those of classes that the networks do not have are told from DATA's.",
+    help="Folder of drawings of other classes. Also print how well the network tells them from those of DATA.",
 )
-@click.option("--unfinished", is_flag=True, help="Also judge after 25, 50 and 75 % of each drawing's points.")
+@click.option(
+    "--unfinished", is_flag=True, help="Also print the accuracy after 25, 50 and 75 % of each drawing's points."
+)
 @provider_option
 def evaluate(
     networks: tuple[Path, ...],
@@ -275,7 +287,7 @@ def evaluate(
     unfinished: bool,
     provider: ProviderChoice,
 ) -> None:
-    """Print accuracy on labelled drawings.
+    """Print the accuracy on labeled drawings.
 
     DATA is a folder of Quick, Draw! files, CLASS.ndjson or CLASS.ndjson.gz; NETWORKS, shown side by side, are
     checkpoints (run in eager PyTorch) and .onnx model files of the same classes.

@@ -22,48 +22,80 @@ _POSITIVE = click.IntRange(min=1)
 @click.argument("data", nargs=-1, required=True, type=_FOLDER)
 @click.option("-o", "--output", required=True, type=_FOLDER, help="Checkpoint to write, FILE.safetensors (float16).")
 @click.option(
-    "--dense", multiple=True, type=_FOLDER, help="Folder of drawings as a pen samples them; they get simplified."
+    "--dense", multiple=True, type=_FOLDER, help="Folder of drawings as a pen samples them; they are simplified first."
 )
-@click.option("--val", type=_FOLDER, help="Folder to judge by. Without it, a share of DATA, chosen by key_id.")
-@click.option("--val-share", default=0.1, type=click.FloatRange(0, 1, min_open=True, max_open=True), help="That share.")
-@click.option("--classes", type=_FOLDER, help="Text file of the classes, one a line. By default DATA's file names.")
-@click.option("--pretrain", type=_FOLDER, help="Folder of further classes to learn from, too.")
-@click.option("--pretrain-epochs", default=14, type=click.IntRange(min=0), help="Epochs over all, if --pretrain.")
+@click.option(
+    "--val",
+    type=_FOLDER,
+    help="Folder of drawings to choose the best epoch by. Default: a share of DATA, chosen by key_id.",
+)
+@click.option(
+    "--val-share", default=0.1, type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Size of that share."
+)
+@click.option("--classes", type=_FOLDER, help="Text file with one class per line. Default: DATA's file names.")
+@click.option("--pretrain", type=_FOLDER, help="Folder of further classes to learn strokes from.")
+@click.option(
+    "--pretrain-epochs", default=14, type=click.IntRange(min=0), help="Epochs over all classes, with --pretrain."
+)
 @click.option(
     "--from",
     "from_checkpoint",
     type=_FOLDER,
-    help="Checkpoint to start from; classes of the same name keep what it knows of them.",
+    help="Checkpoint to start from; classes with the same name keep their weights.",
 )
-@click.option("--epochs", default=30, type=_POSITIVE, help="Epochs over the classes (and --further-share).")
-@click.option("--further-share", default=0.2, type=click.FloatRange(0, 1), help="Of --pretrain, read in these epochs.")
-@click.option("--learning-rate", default=2e-3, type=click.FloatRange(0, min_open=True), help="Peak of the first phase.")
-@click.option("--fine-learning-rate", default=1e-3, type=click.FloatRange(0, min_open=True), help="Peak after it.")
-@click.option("--dropout", default=0.4, type=click.FloatRange(0, 1, max_open=True), help="Between LSTM and head.")
-@click.option("--augment", default=1.0, type=click.FloatRange(0, 5), help="Strength of the varying of drawings.")
+@click.option("--epochs", default=30, type=_POSITIVE, help="Epochs over DATA's classes (and --further-share).")
 @click.option(
-    "--balance", default=0.7, type=click.FloatRange(0, 1), help="1 reads every class equally often, 0 every drawing."
+    "--further-share", default=0.2, type=click.FloatRange(0, 1), help="Share of --pretrain to read in these epochs."
 )
-@click.option("--batch-size", default=256, type=_POSITIVE, help="At most; fewer drawings get smaller batches.")
+@click.option(
+    "--learning-rate",
+    default=2e-3,
+    type=click.FloatRange(0, min_open=True),
+    help="Highest learning rate of the first phase.",
+)
+@click.option(
+    "--fine-learning-rate",
+    default=1e-3,
+    type=click.FloatRange(0, min_open=True),
+    help="Highest learning rate after it.",
+)
+@click.option(
+    "--dropout", default=0.4, type=click.FloatRange(0, 1, max_open=True), help="Dropout between LSTM and head."
+)
+@click.option("--augment", default=1.0, type=click.FloatRange(0, 5), help="Strength of augmentation; 0 turns it off.")
+@click.option(
+    "--balance",
+    default=0.7,
+    type=click.FloatRange(0, 1),
+    help="1: every class is read equally often; 0: every drawing.",
+)
+@click.option(
+    "--batch-size", default=256, type=_POSITIVE, help="Largest batch size; small data sets use smaller batches."
+)
 @click.option("--hidden-size", default=256, type=_POSITIVE, help="LSTM units per direction.")
-@click.option("--sequence-length", default=196, type=click.IntRange(min=11), help="Points that the network reads.")
 @click.option(
-    "--patience", default=0, type=click.IntRange(min=0), help="Stop after so many epochs without gain; 0: never."
+    "--sequence-length", default=196, type=click.IntRange(min=11), help="Points that the network reads per sketch."
+)
+@click.option(
+    "--patience",
+    default=0,
+    type=click.IntRange(min=0),
+    help="Stop after this many epochs without improvement; 0: never.",
 )
 @click.option("--seed", default=0, type=click.IntRange(min=0))
-@click.option("--workers", default=2, type=_POSITIVE, help="Threads; best is the number of cores.")
+@click.option("--workers", default=2, type=_POSITIVE, help="Number of threads; one per core is best.")
 @click.option(
     "--plot",
     type=_FOLDER,
-    help="Picture of the learning curve (.png, .svg, .pdf); by default OUTPUT with .png, if matplotlib is installed.",
+    help="Picture of the learning curve (.png, .svg, .pdf). Default: OUTPUT with .png, if matplotlib is installed.",
 )
-@click.option("--provenance", default="", help="Where the drawings come from, for the checkpoint.")
-@click.option("--resume", is_flag=True, help="Go on from OUTPUT.state, after the last finished epoch.")
+@click.option("--provenance", default="", help="Origin of the drawings, recorded in the checkpoint.")
+@click.option("--resume", is_flag=True, help="Continue from OUTPUT.state, after the last finished epoch.")
 def main(**options: Unpack[Options]) -> None:
-    """Train a SketchRNN on folders DATA of Quick, Draw! drawings (CLASS.ndjson or CLASS.ndjson.gz).
+    """Train a SketchRNN on DATA, folders of drawings in Quick, Draw!'s format (CLASS.ndjson or CLASS.ndjson.gz).
 
-    The best epoch on val is written to OUTPUT, the log to OUTPUT.jsonl, what --resume needs to OUTPUT.state. At the
-    end the probabilities are calibrated on val, and the weakest classes are listed.
+    The best epoch, judged on the validation drawings, is written to OUTPUT, the log to OUTPUT.jsonl, and what --resume
+    needs to OUTPUT.state. At the end probabilities are calibrated, and the weakest classes are listed.
     """
     output = options["output"]
     if output.suffix != ".safetensors":

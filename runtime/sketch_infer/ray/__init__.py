@@ -16,7 +16,7 @@ try:
     import ray.data  # noqa: F401
 except ImportError as error:
     raise DependencyError(
-        f"Ray Data cannot be imported ({error}); install it with: pip install 'sketch-infer[ray]'"
+        f"Ray Data cannot be imported ({error}); install it with: pip install 'ray[data]' pyarrow"
     ) from error
 
 from sketch_infer.ray.dataset import predict_dataset

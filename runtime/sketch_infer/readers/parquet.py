@@ -26,9 +26,7 @@ def read_parquet(
     try:
         import pyarrow.parquet
     except ImportError as error:
-        raise DependencyError(
-            f"{source}: .parquet files need pyarrow; install it with: pip install 'sketch-infer[parquet]'"
-        ) from error
+        raise DependencyError(f"{source}: .parquet files need pyarrow; install it with: pip install pyarrow") from error
     try:
         # Arrow raises OSError for damaged pages, too.
         with reading_errors(source), open_source(source, opened) as file:

@@ -95,9 +95,7 @@ class ParquetWriter:
             import pyarrow
             import pyarrow.parquet
         except ImportError as error:
-            raise DependencyError(
-                ".parquet files need pyarrow; install it with: pip install 'sketch-infer[parquet]'"
-            ) from error
+            raise DependencyError(".parquet files need pyarrow; install it with: pip install pyarrow") from error
         self._arrow, self._top_k = pyarrow, top_k
         text = pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
         candidate = pyarrow.struct([("label", pyarrow.string()), ("probability", pyarrow.float32())])
