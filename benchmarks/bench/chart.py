@@ -45,8 +45,8 @@ def draw_chart(panels: Sequence[tuple[Row, str]], path: Path, caption: str) -> N
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axis, (row, title) in zip(axes, panels, strict=True):
             values = [row.values.get(name, 0.0) for name in columns]
-            colours = [ACCENT if name in (OURS_FP32, OURS_INT8) else OTHERS for name in columns]
-            bars = axis.barh([NAMES[name] for name in columns], values, color=colours, height=0.72)
+            colors = [ACCENT if name in (OURS_FP32, OURS_INT8) else OTHERS for name in columns]
+            bars = axis.barh([NAMES[name] for name in columns], values, color=colors, height=0.72)
             labels = [_label(row.values[name], row.unit) if name in row.values else "" for name in columns]
             axis.bar_label(bars, labels, padding=4, color=TEXT, fontsize=10)
             axis.set_xlim(0, 1.18 * max(values, default=1.0))

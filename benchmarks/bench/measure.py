@@ -68,7 +68,7 @@ class Measurer:
             workers += self._open_matmul(stack)
             for number in range(rounds):
                 self._say(f"round {number + 1} of {rounds}")
-                order = workers if number % 2 == 0 else workers[::-1]  # nobody always follows the same neighbour
+                order = workers if number % 2 == 0 else workers[::-1]  # nobody always follows the same neighbor
                 for workload in [*self._workloads, MATMUL]:
                     for worker in order:
                         self._measure(worker, workload)

@@ -1,4 +1,4 @@
-"""Do model files behave like eager PyTorch on labelled drawings: labels, accuracy, and rows that keep to themselves?"""
+"""Do model files behave like eager PyTorch on labeled drawings: labels, accuracy, and rows that keep to themselves?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """One model file beside eager PyTorch on N labelled drawings.
+    """One model file beside eager PyTorch on N labeled drawings.
 
     Attributes:
         evaluation: its accuracy.
@@ -179,4 +179,4 @@ def behaviour_tables(
         title = f"{len(left_out)} drawings left out because they cannot be used"
         tables.append(Table(title, ("drawing and reason",), tuple((reason,) for reason in left_out[:_SHOWN])))
     columns = ("network", "top-1", "top-5", "mean -log p", "eager's label", "largest logit difference")
-    return (Table(f"Behaviour on {len(eager)} labelled drawings", columns, tuple(rows)), *tables)
+    return (Table(f"Behavior on {len(eager)} labeled drawings", columns, tuple(rows)), *tables)

@@ -1,4 +1,4 @@
-"""Accuracy of networks on labelled drawings, side by side: eager PyTorch for a checkpoint, ONNX for a model file."""
+"""Accuracy of networks on labeled drawings, side by side: eager PyTorch for a checkpoint, ONNX for a model file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def compare_accuracy(
 
     Args:
         networks: checkpoints, run in eager PyTorch, and `.onnx` model files, all of the same classes and length.
-        folder: labelled drawings, in any form that sketch-infer reads; all are read, whether the game recognized them
+        folder: labeled drawings, in any form that sketch-infer reads; all are read, whether the game recognized them
             or not. Those that cannot be used are left out.
         provider: where to run the model files.
         restrict: choose among the classes of `folder` alone.

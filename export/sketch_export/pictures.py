@@ -1,4 +1,4 @@
-"""Pictures of how networks do on labelled drawings."""
+"""Pictures of how networks do on labeled drawings."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -22,7 +22,7 @@ _EXAMPLE_BATCH = 3
 
 
 def trace(model: SketchRNN, opset: int = OPSETS[0], initial_state: bool = False) -> ir.Model:
-    """Export the network in eval mode, as torch.onnx translates it, without any optimisation.
+    """Export the network in eval mode, as torch.onnx translates it, without any optimization.
 
     Args:
         model: the network; it is not changed.

@@ -101,7 +101,7 @@ class SketchRNN(nn.Module):
 
     @classmethod
     def from_config(cls, config: SketchRNNConfig) -> Self:
-        """Build a freshly initialised network of these sizes."""
+        """Build a freshly initialized network of these sizes."""
         return cls(
             config.input_size,
             config.hidden_size,

@@ -27,7 +27,7 @@ from tests.support import Run
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    path = tmp_path / "labelled"
+    path = tmp_path / "labeled"
     path.mkdir()
     for label, drawings in zip(tiny.LABELS, DRAWINGS.values(), strict=False):
         lines = [json.dumps({"word": label, "recognized": True, "drawing": drawings[: 2 + row]}) for row in range(4)]
@@ -95,7 +95,7 @@ def test_verify_with_everything(
     arguments = ["--checkpoint", checkpoint, "--strokes", folder, "--layers", "--report", page]
     result = sketch_export("verify", tiny_onnx, tiny_plain_onnx, *arguments)
     assert result.exit_code == 0, result.output
-    assert "Behaviour on 20 labelled drawings" in result.stdout
+    assert "Behavior on 20 labeled drawings" in result.stdout
     assert "tiny_plain.onnx: batch 7" in result.stdout
     text = page.read_text()
     assert text.index("PASS on CPUExecutionProvider") < text.index("Layers of tiny.onnx on its probes")

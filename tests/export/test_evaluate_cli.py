@@ -79,17 +79,17 @@ def test_bad_lines_are_counted_and_cuts_named(sketch_export: Run, checkpoint: Pa
 
 def test_errors(sketch_export: Run, tiny_onnx: Path, checkpoint: Path, data: Path, tmp_path: Path) -> None:
     torch.save(make_model().state_dict(), tmp_path / "bare.pt")
-    relabelled = onnx.load(tiny_onnx)
-    for entry in relabelled.metadata_props:
+    relabeled = onnx.load(tiny_onnx)
+    for entry in relabeled.metadata_props:
         if entry.key.endswith("labels"):
             entry.value = json.dumps(["one", "two", "three", "four", "five"])
-    seal(relabelled, tmp_path / "relabelled.onnx")
+    seal(relabeled, tmp_path / "relabeled.onnx")
     for arguments, words in {
         (checkpoint, tmp_path / "none"): "found nothing",
         (tmp_path / "none.onnx", data): "none.onnx",
         (tmp_path / "bare.pt", data): "expected class names",
-        (checkpoint, tmp_path / "relabelled.onnx", data): "expected the classes and sequence length of",
-        (tmp_path / "relabelled.onnx", data): "expected a word among the 5 classes, found 'ant'",
+        (checkpoint, tmp_path / "relabeled.onnx", data): "expected the classes and sequence length of",
+        (tmp_path / "relabeled.onnx", data): "expected a word among the 5 classes, found 'ant'",
         (checkpoint,): "Missing argument",
     }.items():
         result = sketch_export("evaluate", *arguments)

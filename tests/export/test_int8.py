@@ -1,4 +1,4 @@
-"""The int8 file: its passes in float32 and in int8, what it refuses, and that no row knows of its neighbours."""
+"""The int8 file: its passes in float32 and in int8, what it refuses, and that no row knows of its neighbors."""
 
 import json
 from pathlib import Path

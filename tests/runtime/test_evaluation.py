@@ -32,7 +32,7 @@ def test_fewer_than_five_classes() -> None:
 
 def test_nothing_and_mismatches_are_refused() -> None:
     for rows, n_labels in ((0, 0), (2, 3)):
-        with pytest.raises(ValueError, match=r"expected (log_probs|labelled sketches)"):
+        with pytest.raises(ValueError, match=r"expected (log_probs|labeled sketches)"):
             evaluate(np.zeros((rows, 6)), np.zeros(n_labels, int), CLASSES)
-    with pytest.raises(ValueError, match=r"expected (log_probs|labelled sketches)"):
+    with pytest.raises(ValueError, match=r"expected (log_probs|labeled sketches)"):
         evaluate(np.zeros((2, 5)), np.zeros(2, int), CLASSES)

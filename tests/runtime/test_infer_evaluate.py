@@ -1,4 +1,4 @@
-"""`sketch-infer --evaluate`, notes, verbosity and colours."""
+"""`sketch-infer --evaluate`, notes, verbosity and colors."""
 
 import json
 import os
@@ -20,8 +20,8 @@ DRAWINGS = forms.simplified(60, seed=21)
 
 
 @pytest.fixture
-def labelled(tmp_path: Path) -> Path:
-    folder = tmp_path / "labelled"
+def labeled(tmp_path: Path) -> Path:
+    folder = tmp_path / "labeled"
     folder.mkdir()
     for number, word in enumerate(tiny.LABELS):
         forms.write_lines(folder / f"{word}.ndjson", DRAWINGS[number::5])
@@ -30,15 +30,15 @@ def labelled(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_figures_are_the_librarys(sketch_infer: Run, tiny_onnx: Path, labelled: Path) -> None:
-    sketches = [s for word in tiny.LABELS for s in read_sketches(str(labelled / f"{word}.ndjson"))]
+def test_the_figures_are_the_librarys(sketch_infer: Run, tiny_onnx: Path, labeled: Path) -> None:
+    sketches = [s for word in tiny.LABELS for s in read_sketches(str(labeled / f"{word}.ndjson"))]
     classifier = Classifier(tiny_onnx, "cpu")
     log_probs = classifier.predict([sketch.strokes[:24] for sketch in sketches]).log_probs
     expected = evaluate(log_probs, np.repeat(np.arange(5), 12), tiny.LABELS)
-    result = sketch_infer(labelled, "--model", tiny_onnx, "--evaluate", "--format", "json", "-q")
+    result = sketch_infer(labeled, "--model", tiny_onnx, "--evaluate", "--format", "json", "-q")
     assert result.exit_code == 0
     assert json.loads(result.stdout) == json.loads(json.dumps(expected.to_dict()))
-    table = sketch_infer(labelled, "--model", tiny_onnx, "--evaluate", "-q").stdout
+    table = sketch_infer(labeled, "--model", tiny_onnx, "--evaluate", "-q").stdout
     assert f"{expected.top1:.4%}" in table
 
 
@@ -66,26 +66,26 @@ def test_calibration_is_that_of_the_definition() -> None:
     assert found.loss == pytest.approx(at_once.loss)
 
 
-def test_predictions_may_be_kept_beside(sketch_infer: Run, tiny_onnx: Path, labelled: Path, tmp_path: Path) -> None:
+def test_predictions_may_be_kept_beside(sketch_infer: Run, tiny_onnx: Path, labeled: Path, tmp_path: Path) -> None:
     options = ("--model", tiny_onnx, "--evaluate", "-q")
-    result = sketch_infer(labelled, *options, "--output", tmp_path / "out.jsonl")
+    result = sketch_infer(labeled, *options, "--output", tmp_path / "out.jsonl")
     assert result.stdout.startswith("60 drawings")
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 60
 
 
-def test_unknown_words_can_be_skipped(sketch_infer: Run, tiny_onnx: Path, labelled: Path) -> None:
-    forms.write_lines(labelled / "zebra.ndjson", DRAWINGS[:2])
-    (labelled / "zebra.ndjson").write_text((labelled / "zebra.ndjson").read_text().replace("cat", "zebra", 1))
-    result = sketch_infer(labelled, "--model", tiny_onnx, "--evaluate", "--on-error", "skip", "-q")
+def test_unknown_words_can_be_skipped(sketch_infer: Run, tiny_onnx: Path, labeled: Path) -> None:
+    forms.write_lines(labeled / "zebra.ndjson", DRAWINGS[:2])
+    (labeled / "zebra.ndjson").write_text((labeled / "zebra.ndjson").read_text().replace("cat", "zebra", 1))
+    result = sketch_infer(labeled, "--model", tiny_onnx, "--evaluate", "--on-error", "skip", "-q")
     assert result.exit_code == 1
     assert result.stdout.startswith("61 drawings")
     assert "zebra.ndjson: sketch 0: expected a word among the model's 5 classes, found 'zebra'" in result.stderr
     assert result.stderr.endswith("Error: skipped 1 that cannot be used, see above; 61 were classified\n")
 
 
-def test_quiet_and_verbose(sketch_infer: Run, tiny_onnx: Path, labelled: Path) -> None:
-    np.save(labelled / "far.npy", np.full((1, 4, 3), 5.0))
-    options = (labelled, "--model", tiny_onnx)
+def test_quiet_and_verbose(sketch_infer: Run, tiny_onnx: Path, labeled: Path) -> None:
+    np.save(labeled / "far.npy", np.full((1, 4, 3), 5.0))
+    options = (labeled, "--model", tiny_onnx)
     assert "note: " in sketch_infer(*options).stderr
     quiet = sketch_infer(*options, "--quiet").stderr
     assert [line.split(":")[0] for line in quiet.splitlines()] == ["warning"]
@@ -95,14 +95,14 @@ def test_quiet_and_verbose(sketch_infer: Run, tiny_onnx: Path, labelled: Path) -
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX terminal")
-@pytest.mark.parametrize(("no_color", "colours"), [(None, True), ("1", False)])
+@pytest.mark.parametrize(("no_color", "colors"), [(None, True), ("1", False)])
 def test_a_bar_and_colours_on_a_terminal_alone(
-    tiny_onnx: Path, labelled: Path, tmp_path: Path, no_color: str | None, colours: bool
+    tiny_onnx: Path, labeled: Path, tmp_path: Path, no_color: str | None, colors: bool
 ) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     if no_color:
         environment["NO_COLOR"] = no_color
-    command = [sys.executable, "-m", "sketch_infer", str(labelled), "none.npy", "--model", str(tiny_onnx)]
+    command = [sys.executable, "-m", "sketch_infer", str(labeled), "none.npy", "--model", str(tiny_onnx)]
     command += ["--on-error", "skip", "--output", str(tmp_path / "out.csv")]
     ours, theirs = pty.openpty()
     done = subprocess.run(command, stderr=theirs, stdout=subprocess.PIPE, env=environment, check=False)
@@ -118,7 +118,7 @@ def test_a_bar_and_colours_on_a_terminal_alone(
     assert b"skipped none.npy: no such file" in shown
     assert b"100%" in shown
     assert b"60 sketches, " in shown
-    assert (b"\x1b[31mError:" in shown) == colours
+    assert (b"\x1b[31mError:" in shown) == colors
     piped = subprocess.run(command, capture_output=True, env=environment, check=False)
     assert b"\x1b" not in piped.stderr
     assert b"100%" not in piped.stderr

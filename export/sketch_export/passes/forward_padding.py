@@ -2,7 +2,7 @@
 
 Whether a sketch's state really is near rest when its steps end is checked in the graph, row by row. Where one is not,
 an If runs the batch again with the full sequence for that row and the same steps as before for the others, so that a
-row's answer does not depend on its neighbours.
+row's answer does not depend on its neighbors.
 """
 
 import numpy as np

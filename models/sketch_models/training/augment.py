@@ -26,7 +26,7 @@ class Augmentation:
         drop_points: largest part of the points left out of a drawing.
         drop_strokes: probability that a stroke is left out.
         reverse_strokes: probability that a stroke runs from its end to its start.
-        reorder: probability that a drawing's neighbouring strokes change places.
+        reorder: probability that a drawing's neighboring strokes change places.
         unfinished: probability that a drawing ends after a random share of its points, a quarter at least: what a
             network sees that guesses while somebody draws.
     """

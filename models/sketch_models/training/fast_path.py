@@ -160,7 +160,7 @@ class FastSketchRNN(nn.Module):
 
     @torch.no_grad()
     def follow(self) -> None:
-        """Bring `tails` up to date with the weights; call it after each of the optimiser's steps."""
+        """Bring `tails` up to date with the weights; call it after each of the optimizer's steps."""
         for direction, gates in enumerate(self.gates()):
             h = c = torch.zeros(1, self.core.config.hidden_size)
             for step in range(1, self.tails.shape[1] - 1):

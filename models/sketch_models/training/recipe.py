@@ -74,7 +74,7 @@ class Recipe:
     workers: int = 2
 
 
-def initialise(model: SketchRNN) -> None:
+def initialize(model: SketchRNN) -> None:
     """Set weights so that signals keep their size: convolutions by fan-in, LSTM orthogonal with an open forget gate."""
     hidden = model.config.hidden_size
     for conv in (model.conv1d_1, model.conv1d_2, model.conv1d_3):

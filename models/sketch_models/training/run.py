@@ -21,7 +21,7 @@ from sketch_models.training.fast_path import FastSketchRNN, head_knots
 from sketch_models.training.files import TrainingData, fingerprint, read_state, save_state, write_log
 from sketch_models.training.learning_curve import plot_learning_curve
 from sketch_models.training.options import Options, metadata_of, recipe_of
-from sketch_models.training.recipe import initialise
+from sketch_models.training.recipe import initialize
 from sketch_models.training.summary import finish
 from sketch_models.training.trainer import Trainer
 
@@ -59,7 +59,7 @@ def train(options: Options, data: TrainingData, start: Checkpoint | None, log: P
     settings = {"recipe": asdict(recipe), "sizes": sizes.to_dict(), "drawings": fingerprint(data)}
     torch.manual_seed(recipe.seed)
     core = SketchRNN.from_config(replace(sizes, output_size=1))  # the head that is trained is the smooth one
-    initialise(core)
+    initialize(core)
     net = FastSketchRNN(core, len(data.train.classes))
     if start and (path := options["from_checkpoint"]):
         settings["from"] = hashlib.sha256(path.read_bytes()).hexdigest()

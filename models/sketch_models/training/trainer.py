@@ -174,7 +174,7 @@ class Trainer:
         return [batches[index] for index in rng.permutation(len(batches))]
 
     def _step(self, pool: ThreadPoolExecutor, rows: Array, phase: Phase, rate: float, penalty: float) -> Array:
-        """Make one step of the optimiser; return the sums of loss, hits and unsettled over the drawings."""
+        """Make one step of the optimizer; return the sums of loss, hits and unsettled over the drawings."""
         workers = min(self.recipe.workers, len(rows))
         # Every second, third ... drawing, so that the parts have the same mix of lengths.
         parts = [rows[worker::workers] for worker in range(workers)]

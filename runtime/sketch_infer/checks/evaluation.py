@@ -25,7 +25,7 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Accuracy on N labelled sketches.
+    """Accuracy on N labeled sketches.
 
     Attributes:
         classes: class names.
@@ -146,7 +146,7 @@ class Tally:
         """
         n = int(self._confusion.sum())
         if not n:
-            raise ValueError("expected labelled sketches, found none")
+            raise ValueError("expected labeled sketches, found none")
         return Evaluation(
             classes=self._classes,
             top1=float(np.trace(self._confusion) / n),

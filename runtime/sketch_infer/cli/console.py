@@ -36,7 +36,7 @@ class _Failure(click.ClickException):
 
 
 def _color() -> bool | None:
-    """Return False where the user wants no colours (no-color.org), else None: colours on a terminal alone."""
+    """Return False where the user wants no colors (no-color.org), else None: colors on a terminal alone."""
     return False if os.environ.get("NO_COLOR") else None
 
 
@@ -52,7 +52,7 @@ def terminal_width(err: bool = False) -> int | None:
 
 
 def note(text: str) -> None:
-    """Print one line to stderr, where no results are; a word that ends in a colon at its start is coloured."""
+    """Print one line to stderr, where no results are; a word that ends in a colon at its start is colored."""
     text = one_line(text)
     kind, colon, rest = text.partition(": ")
     if colon and kind in ("warning", "note"):

@@ -55,10 +55,10 @@ class Job:
         self._sketches = cut_to_length(chain.from_iterable(read), metadata.sequence_length, with_drawings=of_points)
         if tally:
             self._classes = {name: column for column, name in enumerate(classifier.classes)}
-            self._sketches = self._labelled(self._sketches)
+            self._sketches = self._labeled(self._sketches)
         self._n_cut = self._n_sketches = 0
 
-    def _labelled(self, sketches: Iterator[Sketch]) -> Iterator[Sketch]:
+    def _labeled(self, sketches: Iterator[Sketch]) -> Iterator[Sketch]:
         """Refuse sketches whose true class is not one of the model's."""
         for sketch in sketches:
             if sketch.true_class in self._classes:

@@ -1,4 +1,4 @@
-"""What unlabelled rows show of themselves: whether they are differences, and what their pen means.
+"""What unlabeled rows show of themselves: whether they are differences, and what their pen means.
 
 Judged by all sketches of a call, or by the first of a file, because of a single sketch much may be chance.
 """

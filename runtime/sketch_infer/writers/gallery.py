@@ -68,20 +68,20 @@ class GalleryWriter:
             if label is not None:
                 confusion[label, answer] += count
         labels = self._ordered(label for label, _ in confusion)
-        n_labelled = confusion.total()
+        n_labeled = confusion.total()
         n_right = sum(confusion[label, label] for label in labels)
-        facts = [("Sketches", f"{total:,}", f"{n_labelled:,} with a label" if 0 < n_labelled < total else "")]
-        if n_labelled:
+        facts = [("Sketches", f"{total:,}", f"{n_labeled:,} with a label" if 0 < n_labeled < total else "")]
+        if n_labeled:
             for name, hits in (("Top-1", n_right), ("Top-5", self._in_top5)):
-                facts.append((name, f"{hits / n_labelled:.1%}", f"{hits:,} of {n_labelled:,}"))
-            facts.append(("Wrong", f"{n_labelled - n_right:,}", ""))
+                facts.append((name, f"{hits / n_labeled:.1%}", f"{hits:,} of {n_labeled:,}"))
+            facts.append(("Wrong", f"{n_labeled - n_right:,}", ""))
         facts.append((f"Margin below {LOW_MARGIN}", f"{self._low:,}", ""))
         columns = self._ordered(answer for _, answer in confusion)
         sums = {label: sum(confusion[label, column] for column in columns) for label in labels}
         parts = [
             f'<p id="none"{" hidden" if total else ""}>No sketches.</p>\n</main>\n<section id="summary">',
             _facts(facts),
-            _matrix(confusion, sums, columns, self._classes) if n_labelled else "",
+            _matrix(confusion, sums, columns, self._classes) if n_labeled else "",
             "</section>",
             _filters(sums, {answer: answers[answer] for answer in self._ordered(answers)}),
             f'<script type="module">{self._script}</script>\n</body>\n</html>\n',
