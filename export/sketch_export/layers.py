@@ -18,7 +18,7 @@ from torch import nn
 
 from sketch_infer.checks.parity import FP32_TOLERANCE
 from sketch_infer.checks.report import Check, Table
-from sketch_infer.inference.providers import ProviderChoice, session_options, start_session
+from sketch_infer.inference.providers import ProviderChoice, start_session
 from sketch_infer.inference.session import Session
 from sketch_infer.model.contract import OUTPUTS, STROKES
 from sketch_infer.model.model_file import ModelFile
@@ -127,7 +127,7 @@ def _run_with_all_outputs(graph: onnx.ModelProto, opened: Session) -> dict[str, 
     names = [name for node in extended.graph.node for name in node.output if name]
     extended.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in OUTPUTS)
     provider: ProviderChoice = "cuda" if opened.provider.startswith("CUDA") else "cpu"
-    session, _ = start_session(extended.SerializeToString(), session_options(), provider)
+    session, _ = start_session(extended.SerializeToString(), provider)
     probes = opened.metadata.probes
     inputs = {**probes.feeds(), **opened.zero_state(len(probes.names))}
     return dict(zip(names, session.run(names, inputs), strict=True))

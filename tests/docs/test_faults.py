@@ -19,6 +19,8 @@ import pyarrow.parquet
 import pytest
 
 from benchmarks.bulk import forms
+from sketch_infer import ModelFileError
+from sketch_infer.inference.installed import find_model
 from sketch_infer.model.integrity import DIGITS, content_sha256
 from tests import tiny
 from tests.support import ROOT, random_sketches
@@ -103,6 +105,13 @@ def place(tmp_path: Path, tiny_onnx: Path) -> Place:
     (tmp_path / "good.ndjson").write_text(LINE * 2)
     (tmp_path / "empty").mkdir()
     return Place(tmp_path, tmp_path / "out.csv")
+
+
+def _int8(place: Place) -> str:
+    try:
+        return _write(place, "int8.onnx", find_model(None, "int8").read_bytes())
+    except ModelFileError as error:
+        pytest.skip(f"no int8 model: {error}")
 
 
 def _write(place: Place, name: str, content: bytes) -> str:
@@ -316,6 +325,9 @@ FAULTS: dict[str, Callable[[Place], Outcome]] = {
     "a model file that is damaged": lambda p: p.run("strokes.npy", "--model", _write(p, "damaged.onnx", b"\x08\x08no")),
     "a model file with an operator of other origin": lambda p: p.run("strokes.npy", "--model", _other_operator(p)),
     "CUDA that does not start, `--provider cuda`": lambda place: place.run("strokes.npy", "--provider", "cuda"),
+    "an int8 model on CUDA, `--provider cuda`": lambda p: p.run(
+        "strokes.npy", "--model", _int8(p), "--provider", "cuda"
+    ),
     "a disk that fills up": lambda place: _full(place, "out.csv"),
     "a disk that fills up, `.jsonl`": lambda place: _full(place, "out.jsonl"),
     "a full disk behind standard output": lambda place: _in_shell(place, "COMMAND strokes.npy >/dev/full"),
@@ -365,6 +377,7 @@ def test_faults(place: Place, fault: str, message: str, code: str, kept: str) ->
 
 
 def _has_gpu() -> bool:
-    from sketch_infer.inference.providers import missing_for_cuda
+    from sketch_infer.inference.cuda import missing_for_cuda
+    from sketch_infer.inference.providers import import_onnxruntime
 
-    return not missing_for_cuda()
+    return not missing_for_cuda(import_onnxruntime())

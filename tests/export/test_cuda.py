@@ -11,7 +11,7 @@ from sketch_export.layers import compare_layers, layers_table
 from sketch_export.proof import proof_strokes
 from sketch_infer import Classifier
 from sketch_infer.checks.self_check import self_check
-from sketch_infer.inference.providers import CUDA
+from sketch_infer.inference.cuda import CUDA
 from sketch_models import SketchRNN, SketchRNNConfig
 from tests.networks import make_model
 from tests.support import SAMPLES, Run

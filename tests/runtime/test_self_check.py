@@ -81,7 +81,7 @@ def test_both_wheels_fail_with_the_fix(tiny_onnx: Path, monkeypatch: pytest.Monk
 
 
 def test_cuda_that_does_not_start_fails(sketch_infer: Run, tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sketch_infer.inference.providers.missing_for_cuda", lambda: "no NVIDIA driver here")
+    monkeypatch.setattr("sketch_infer.inference.providers.missing_for_cuda", lambda _: "no NVIDIA driver here")
     result = sketch_infer("--self-check", "--model", tiny_onnx, "--provider", "cuda")
     assert result.exit_code == 1
     assert "FAIL: provider: CUDA did not start: no NVIDIA driver here" in result.stdout

@@ -106,7 +106,7 @@ class TestTerminal:
         assert [line for line in shown.splitlines() if len(line) > 80] == []
 
     def test_nothing_but_answers_where_there_is_no_card(self) -> None:
-        from sketch_infer.inference.providers import has_nvidia_card
+        from sketch_infer.inference.cuda import has_nvidia_card
 
         if has_nvidia_card():
             pytest.skip("there is an NVIDIA card here")

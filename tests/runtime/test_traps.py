@@ -10,7 +10,8 @@ import pytest
 
 from sketch_infer import Classifier, ModelFileError, ProviderError
 from sketch_infer.inference import providers
-from sketch_infer.inference.providers import CPU, CUDA
+from sketch_infer.inference.cuda import CUDA
+from sketch_infer.inference.providers import CPU
 
 
 def cuda_runs(model: Path) -> bool:
@@ -47,12 +48,12 @@ def test_a_cuda_session_becomes_a_cpu_session_but_not_here(
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", "")  # ONNX Runtime's own account of it is kept back
     # With a driver but without CUDA's libraries, the missing one is named.
-    monkeypatch.setattr(providers, "missing_for_cuda", lambda: "")
+    monkeypatch.setattr(providers, "missing_for_cuda", lambda _: "")
     with pytest.raises(
         ProviderError, match=r"libcudnn\.so\.9: cannot open shared object file.*pip install 'onnxruntime-gpu"
     ):
         Classifier(tiny_onnx, "cuda")
-    monkeypatch.setattr(providers, "_missing_cudnn", lambda: "")
+    monkeypatch.setattr(providers, "missing_cudnn", lambda: "")
     with pytest.raises(ProviderError, match=r"CUDA did not start: lib\w+\.so\.\d+: cannot open shared object file"):
         Classifier(tiny_onnx, "cuda")
     captured = capfd.readouterr()
@@ -68,7 +69,7 @@ def test_a_session_that_fails_on_cuda_is_not_the_models_fault(
     def out_of_memory(*_: object) -> None:
         raise RuntimeError("CUDA failure 2:\nout of memory")
 
-    monkeypatch.setattr(providers, "missing_for_cuda", lambda: "")
+    monkeypatch.setattr(providers, "missing_for_cuda", lambda _: "")
     monkeypatch.setattr(providers, "_open_on_cuda", out_of_memory)
     with pytest.raises(ProviderError, match="CUDA did not start: CUDA failure 2: out of memory"):
         Classifier(tiny_onnx, "cuda")

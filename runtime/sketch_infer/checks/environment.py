@@ -12,7 +12,8 @@ from pathlib import Path
 
 from sketch_infer.errors import DependencyError
 from sketch_infer.inference.cores import memory_limit, usable_cores
-from sketch_infer.inference.providers import CUDA, import_onnxruntime, missing_for_cuda, quiet
+from sketch_infer.inference.cuda import CUDA, missing_for_cuda
+from sketch_infer.inference.providers import import_onnxruntime, quiet
 
 _UNHEARD_OF = 9999
 """A version that no ONNX Runtime knows: its refusal names the newest that it does."""
@@ -66,12 +67,14 @@ def _varint(number: int) -> bytes:
 def describe_runtime() -> str:
     """Return ONNX Runtime's version, the package that it came with, and whether CUDA can be tried, in one line."""
     try:
-        version = import_onnxruntime().__version__
+        onnxruntime = import_onnxruntime()
     except DependencyError as error:
         return str(error)
     wheels = ", ".join(installed_wheels()) or "unknown package"
-    reason = missing_for_cuda()
-    return f"ONNX Runtime {version} ({wheels}) on CPU{f'; no CUDA: {reason}' if reason else ' and CUDA'}"
+    reason = missing_for_cuda(onnxruntime)
+    return (
+        f"ONNX Runtime {onnxruntime.__version__} ({wheels}) on CPU{f'; no CUDA: {reason}' if reason else ' and CUDA'}"
+    )
 
 
 def missing_cuda_libraries() -> list[str]:

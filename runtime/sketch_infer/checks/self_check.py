@@ -21,15 +21,8 @@ from sketch_infer.checks.parity import FP32_TOLERANCE, INT8_TOLERANCE, ParityRep
 from sketch_infer.checks.report import Check, Report, sketch_answers
 from sketch_infer.checks.row_coupling import row_coupling
 from sketch_infer.errors import InputError, ModelFileError, ProviderError, SketchError, require_file
-from sketch_infer.inference.providers import (
-    CPU,
-    CUDA,
-    INSTALL_CUDA,
-    ProviderChoice,
-    import_onnxruntime,
-    session_options,
-    start_session,
-)
+from sketch_infer.inference.cuda import CUDA, INSTALL_CUDA
+from sketch_infer.inference.providers import CPU, ProviderChoice, import_onnxruntime, start_session
 from sketch_infer.inference.session import Session
 from sketch_infer.model.contract import OUTPUTS, POINTS
 from sketch_infer.model.model_file import ModelFile
@@ -80,7 +73,7 @@ def self_check(model: Path, provider: ProviderChoice = "auto") -> Report:
     if parity:
         for check in (_check_bad_strokes, _check_no_rows, _check_rows):
             checks.append(_guarded(check, session))
-        placement = _place_nodes(file, provider, session)
+        placement = _place_nodes(file, session)
         checks.append(_check_placement(session, placement))
         facts["nodes that ran"] = "; ".join(f"{provider}: {_count(ops)}" for provider, ops in placement.items())
         facts["one sketch"] = _time_one(session)
@@ -173,13 +166,11 @@ def _check_rows(session: Session) -> Check:
     return Check("rows are independent", False, f"a row's answer moves: {moved} (tolerance {FP32_TOLERANCE:.0e})")
 
 
-def _place_nodes(file: ModelFile, provider: ProviderChoice, opened: Session) -> dict[str, Counter[str]]:
+def _place_nodes(file: ModelFile, opened: Session) -> dict[str, Counter[str]]:
     """Return which operators ran on which provider, by ONNX Runtime's own profile of one batch."""
     with tempfile.TemporaryDirectory() as folder:
-        options = session_options()
-        options.enable_profiling = True
-        options.profile_file_prefix = str(Path(folder) / "profile")
-        session, _ = start_session(file.content, options, provider)
+        provider: ProviderChoice = "cuda" if opened.provider == CUDA else "cpu"
+        session, _ = start_session(file.content, provider, profile=Path(folder) / "profile")
         probes = opened.metadata.probes
         session.run(OUTPUTS, {**probes.feeds(), **opened.zero_state(len(probes.names))})
         events = json.loads(Path(session.end_profiling()).read_text())

@@ -20,7 +20,7 @@ class Options:
     reject: bool
     precision: Precision | None
     provider: ProviderChoice
-    batch_size: int
+    batch_size: int | None
     threads: int | None
 
     input_format: InputFormat

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy.typing as npt
 
 from sketch_infer.errors import ClassifierStateError, InputError, ModelFileError
-from sketch_infer.inference.batching import DEFAULT_BATCH_SIZE, run_all
+from sketch_infer.inference.batching import default_batch_size, run_all
 from sketch_infer.inference.cores import usable_cores
 from sketch_infer.inference.installed import MODEL_NAMES, find_model
 from sketch_infer.inference.predictions import Predictions
@@ -49,7 +49,7 @@ class Classifier:
         model: path of an `.onnx` file that sketch-export wrote, or the name of an installed model,
             "quickdraw-40" (the default) or "quickdraw-345"; or a file that was read already.
         provider: "cuda", "cpu", or "auto" for CUDA where it starts and else the CPU.
-        batch_size: sketches per call into ONNX Runtime.
+        batch_size: sketches per call into ONNX Runtime; 16 if None, or 256 on CUDA.
         threads: batches that run at a time, each on one thread; None for as many as there are cores to use, and for one
             on CUDA. With two or more, an fp32 model asked about one sketch at a time shares it between two threads,
             from the second time on: that takes the memory of the model again.
@@ -73,12 +73,12 @@ class Classifier:
         self,
         model: str | Path | ModelFile | None = None,
         provider: ProviderChoice = "auto",
-        batch_size: int = DEFAULT_BATCH_SIZE,
+        batch_size: int | None = None,
         threads: int | None = None,
         labels: Sequence[str] | None = None,
         reject: bool = False,
     ) -> None:
-        if batch_size < 1:
+        if batch_size is not None and batch_size < 1:
             raise ValueError(f"expected batch_size >= 1, found {batch_size}")
         if threads is not None and threads < 1:
             raise ValueError(f"expected threads >= 1, found {threads}")
@@ -104,7 +104,7 @@ class Classifier:
             "reject": reject,
         }
         self._arguments = {"model": kept, **options}
-        self._batch_size = batch_size
+        self._batch_size = batch_size or default_batch_size(self._session)
         self._workers = threads or (usable_cores() if self.provider == CPU else 1)
 
     @property

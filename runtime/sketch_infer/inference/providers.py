@@ -1,22 +1,23 @@
 """Which execution provider really runs.
 
 ONNX Runtime lists CUDA as available when its wheel was built with it, and a session that asks for CUDA without a
-GPU or its libraries becomes a CPU session with a log line at most. Here the session is asked afterwards, and the
-reason is found by loading the libraries one by one.
+GPU or its libraries becomes a CPU session with a log line at most. Here CUDA runs the whole graph, and has run it once,
+or the reason is found by loading the libraries one by one.
 """
 
 import contextlib
-import ctypes
 import io
 import os
-import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+import numpy as np
+
 from sketch_infer.errors import DependencyError, ModelFileError, ProviderError
+from sketch_infer.inference.cuda import CUDA, INSTALL_CUDA, missing_cudnn, missing_for_cuda, missing_library
 from sketch_infer.inference.forks import keep_in_children
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ ProviderChoice = Literal["auto", "cpu", "cuda"]
 PROVIDER_CHOICES: tuple[str, ...] = get_args(ProviderChoice)
 
 CPU = "CPUExecutionProvider"
-CUDA = "CUDAExecutionProvider"
-
-INSTALL_CUDA = "pip install 'onnxruntime-gpu[cuda,cudnn]'"
 
 _FATAL = 4
 """ONNX Runtime's log severity for what ends the process, and nothing else."""
@@ -59,15 +57,57 @@ def import_onnxruntime() -> ModuleType:
     return module
 
 
-def session_options(threads: int = 1) -> "SessionOptions":
-    """Return the options of every session.
+def run_zeros(session: "InferenceSession") -> None:
+    """Run one row of zeros through a session."""
+    inputs = {each.name: [size if isinstance(size, int) else 1 for size in each.shape] for each in session.get_inputs()}
+    session.run(None, {name: np.zeros(shape, np.float32) for name, shape in inputs.items()})
+
+
+def start_session(
+    content: bytes,
+    provider: ProviderChoice,
+    threads: int = 1,
+    profile: Path | None = None,
+    first_run: "Callable[[InferenceSession], object]" = run_zeros,
+) -> tuple["InferenceSession", str]:
+    """Open a model on the provider that was asked for, or say why that cannot be.
 
     Args:
+        content: of an ONNX file: its bytes, because a path that is opened again may be another file.
+        provider: "cuda" or nothing, "cpu", or "auto": CUDA where it starts, else the CPU.
         threads: threads that share each operator's work; more than one is for a sketch at a time.
+        profile: beginning of the path of a profile to write; none when None.
+        first_run: runs the session before anyone relies on CUDA, and raises where it does not work: a missing part of
+            cuDNN, a GPU too old for the wheel or too little memory show only then.
+
+    Returns:
+        the session, and why "auto" did not take CUDA (empty when CUDA runs or was not wanted).
 
     Raises:
+        ProviderError: if CUDA was asked for and did not start.
+        ModelFileError: if ONNX Runtime cannot use the file.
         DependencyError: if onnxruntime is not installed.
     """
+    if provider == "cpu":
+        return _open_on_cpu(content, _options(threads, profile)), ""
+    onnxruntime = import_onnxruntime()
+    reason = missing_for_cuda(onnxruntime)
+    if not reason:
+        try:
+            with quiet(onnxruntime):
+                session = _open_on_cuda(content, _options(threads, profile))
+                first_run(session)
+        except Exception as error:  # its exception classes share no base but Exception
+            _open_on_cpu(content, _options(threads))  # raises if it is the file that is at fault
+            reason = _one_line(error)
+        else:
+            return session, ""
+    if provider == "cuda":
+        raise ProviderError(f"CUDA did not start: {reason}")
+    return _open_on_cpu(content, _options(threads, profile)), reason
+
+
+def _options(threads: int, profile: Path | None = None) -> "SessionOptions":
     options = import_onnxruntime().SessionOptions()
     options.intra_op_num_threads = threads
     if threads > 1:
@@ -76,57 +116,30 @@ def session_options(threads: int = 1) -> "SessionOptions":
         options.add_session_config_entry("session.intra_op.allow_spinning", "1")
         options.add_session_config_entry("session.force_spinning_stop", "1")
     options.log_severity_level = _FATAL  # what fails is raised, in one line, and not logged as well
+    if profile:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(profile)
     return options
-
-
-def start_session(
-    content: bytes, options: "SessionOptions", provider: ProviderChoice
-) -> tuple["InferenceSession", str]:
-    """Open a model on the provider that was asked for, or say why that cannot be.
-
-    Args:
-        content: of an ONNX file: its bytes, because a path that is opened again may be another file.
-        options: threads and the like.
-        provider: "cuda" or nothing, "cpu", or "auto": CUDA where it starts, else the CPU.
-
-    Returns:
-        the session, and why "auto" did not take CUDA (empty when CUDA runs or was not wanted).
-
-    Raises:
-        ProviderError: if CUDA was asked for and did not start.
-        ModelFileError: if ONNX Runtime cannot use the file.
-    """
-    if provider == "cpu":
-        return _open_on_cpu(content, options), ""
-    reason = missing_for_cuda()
-    if not reason:
-        try:
-            session = _open_on_cuda(content, options)
-        except Exception as error:  # its exception classes share no base but Exception
-            _open_on_cpu(content, options)  # raises if it is the file that is at fault
-            reason = _one_line(error)
-        else:
-            if session.get_providers()[0] == CUDA:
-                return session, ""
-            reason = _why_cuda_failed()
-    if provider == "cuda":
-        raise ProviderError(f"CUDA did not start: {reason}")
-    return _open_on_cpu(content, options), reason
 
 
 def _open_on_cuda(content: bytes, options: "SessionOptions") -> "InferenceSession":
     onnxruntime = import_onnxruntime()
-    with quiet(onnxruntime):
-        onnxruntime.preload_dlls()
-        if missing := _missing_cudnn():
-            raise ProviderError(missing)
-        return _open(
-            content,
-            options,
-            # TF32, the default, keeps 10 bits of a float32's 23: too few for parity with eager PyTorch. And by default
-            # cuDNN times every convolution algorithm anew for each batch size.
-            [(CUDA, {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}), CPU],
-        )
+    onnxruntime.preload_dlls()
+    if missing := missing_cudnn():
+        raise ProviderError(missing)
+    # All of the graph on the GPU, or none of it: without this ONNX Runtime leaves to the CPU what it cannot place.
+    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    # TF32, the default, keeps 10 bits of a float32's 23: too few for parity with eager PyTorch. And by default cuDNN
+    # times every convolution algorithm anew for each batch size.
+    try:
+        session = _open(content, options, [(CUDA, {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"})])
+    except Exception as error:  # its exception classes share no base but Exception
+        if missing := missing_library(onnxruntime):
+            raise ProviderError(missing) from error
+        raise
+    if session.get_providers()[0] != CUDA:
+        raise ProviderError("ONNX Runtime opened the file on the CPU without an error (is the driver too old for it?)")
+    return session
 
 
 def _open_on_cpu(content: bytes, options: "SessionOptions") -> "InferenceSession":
@@ -173,61 +186,3 @@ def quiet(onnxruntime: ModuleType) -> Iterator[None]:
                 yield
         finally:
             onnxruntime.set_default_logger_severity(2)  # its default: warnings
-
-
-def has_nvidia_card() -> bool:
-    """Return whether this machine has an NVIDIA card or its driver, whether or not CUDA can use it."""
-    if sys.platform == "win32":
-        with contextlib.suppress(OSError):
-            ctypes.CDLL("nvcuda.dll")
-            return True
-        return False
-    if Path("/dev/nvidiactl").exists() or Path("/dev/nvmap").exists():  # nvmap: Jetson, whose GPU is no PCI device
-        return True
-    with contextlib.suppress(OSError):
-        for device in Path("/sys/bus/pci/devices").iterdir():
-            vendor, kind = ((device / name).read_text().strip() for name in ("vendor", "class"))
-            if vendor == "0x10de" and kind.startswith("0x03"):  # a display controller of NVIDIA
-                return True
-    return False
-
-
-def missing_for_cuda() -> str:
-    """Return what rules CUDA out before it is tried: wheel, driver or GPU; empty if nothing does."""
-    onnxruntime = import_onnxruntime()
-    if CUDA not in onnxruntime.get_available_providers():
-        return "this onnxruntime is built for the CPU alone; CUDA needs onnxruntime-gpu[cuda,cudnn] in its place"
-    library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
-    try:
-        driver = ctypes.CDLL(library)
-    except OSError:
-        return f"no NVIDIA driver here ({library} is missing)"
-    count = ctypes.c_int(0)
-    # CUDA driver API: both calls return 0 (CUDA_SUCCESS) when they worked.
-    status = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
-    if status or not count.value:
-        return f"the NVIDIA driver finds no GPU (CUDA driver status {status}, {count.value} devices)"
-    return ""
-
-
-def _missing_cudnn() -> str:
-    """Return what to do about a missing cuDNN: ONNX Runtime loads it late, when a session already claims CUDA."""
-    library = "cudnn64_9.dll" if sys.platform == "win32" else "libcudnn.so.9"
-    try:
-        ctypes.CDLL(library)
-    except OSError as error:
-        return f"{error}; install the CUDA libraries: {INSTALL_CUDA}"
-    return ""
-
-
-def _why_cuda_failed() -> str:
-    """Return which library the CUDA provider lacks, found by loading it as ONNX Runtime does."""
-    suffix = "onnxruntime_providers_cuda.dll" if sys.platform == "win32" else "libonnxruntime_providers_cuda.so"
-    library = Path(str(import_onnxruntime().__file__)).parent / "capi" / suffix
-    try:
-        ctypes.CDLL(str(library))
-    except OSError as error:
-        return f"{error}; install the CUDA libraries: {INSTALL_CUDA}"
-    return (
-        "the driver and libraries load, but ONNX Runtime could not start CUDA (is the driver too old for this wheel?)"
-    )

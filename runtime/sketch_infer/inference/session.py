@@ -1,16 +1,33 @@
 """One ONNX Runtime session over one model file, held to its contract."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sketch_infer.errors import InputError, ModelFileError, ProviderError
-from sketch_infer.inference.providers import CUDA, PROVIDER_CHOICES, ProviderChoice, session_options, start_session
+from sketch_infer.inference.cuda import CUDA
+from sketch_infer.inference.providers import PROVIDER_CHOICES, ProviderChoice, import_onnxruntime, start_session
 from sketch_infer.model.contract import INT8_RANGE, OUTPUTS, POINTS, STROKES, Feeds, ModelMetadata, points_feeds
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.pen_points import Sketches
 from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+_MOST_VALUES = 2**31
+"""ONNX Runtime's CUDA kernel for reversing sequences indexes an LSTM's output, steps x rows x hidden units, with an
+int32, which overflows beyond this."""
+
+_WIDEST_LSTM = 2**13
+"""Hidden units: the weights of a wider bidirectional LSTM do not fit into a model file."""
+
+_FIRST_RUN_TOLERANCE = 1e-3
+"""Largest difference from eager PyTorch's logits, in units of the row's scale, with which CUDA may start: well above
+rounding, which the self-check judges, and well below the error of a wrong answer."""
 
 
 class Session:
@@ -22,6 +39,7 @@ class Session:
         cuda_missing: why `provider="auto"` did not take CUDA; empty otherwise.
         content_sha256: hash of the file, which tells it from another one under the same path.
         state_shapes: (n_layers * 2, hidden_size) of the initial-state inputs by name; empty for a model without.
+        max_rows: most sketches that `run` takes in one call.
     """
 
     def __init__(self, model: str | Path | ModelFile, provider: ProviderChoice = "auto", threads: int = 1) -> None:
@@ -41,18 +59,21 @@ class Session:
         if provider not in PROVIDER_CHOICES:
             raise ValueError(f"expected provider {' or '.join(PROVIDER_CHOICES)}, found {provider!r}")
         file = ModelFile.read(model)
-        options = session_options(threads)  # while the file's hash is computed
+        import_onnxruntime()  # while the file's hash is computed
         checked = file.check()  # before ONNX Runtime sees the file
         self.metadata, self.content_sha256 = checked.metadata, checked.content_sha256
         self.state_shapes = checked.state_shapes
+        not_for_cuda = _why_not_cuda(self.metadata)
+        if not_for_cuda and provider == "cuda":
+            raise ProviderError(f"{file.name}: {not_for_cuda}; use an fp32 model of strokes for CUDA")
         with file.named():
-            self._session, self.cuda_missing = start_session(file.content, options, provider)
-        if (reason := _why_not_cuda(self.metadata)) and self._session.get_providers()[0] == CUDA:
-            self.cuda_missing = reason
-            if provider == "cuda":
-                raise ProviderError(f"{file.name}: {reason}; use an fp32 model of strokes for CUDA")
-            self._session, _ = start_session(file.content, options, "cpu")
+            self._session, reason = start_session(
+                file.content, "cpu" if not_for_cuda else provider, threads, first_run=self._check_first_run
+            )
+        self.cuda_missing = not_for_cuda if provider == "auto" and not_for_cuda else reason
         self.provider: str = self._session.get_providers()[0]
+        most_on_cuda = max(1, _MOST_VALUES // (self.metadata.sequence_length * _WIDEST_LSTM))
+        self.max_rows = most_on_cuda if self.provider == CUDA else sys.maxsize
 
     def zero_state(self, rows: int) -> dict[str, FloatArray]:
         """Return the initial state that PyTorch takes when none is given, for the inputs that the model has."""
@@ -72,8 +93,8 @@ class Session:
             be used.
 
         Raises:
-            InputError: if the sketches' shape or dtype is not as above, the model has no such state inputs, or it is
-                an int8 model of strokes and a value is beyond its range.
+            InputError: if the sketches' shape or dtype is not as above, they are more than `max_rows`, the model has no
+                such state inputs, or it is an int8 model of strokes and a value is beyond its range.
             ModelFileError: if ONNX Runtime fails on the batch.
         """
         if self.metadata.input_form == POINTS:
@@ -100,12 +121,27 @@ class Session:
         strokes = sketches if isinstance(sketches, np.ndarray) else np.stack(sketches)
         if strokes.dtype != np.float32 or strokes.shape != expected:
             raise InputError(f"expected float32 strokes {expected}, found {strokes.dtype} {strokes.shape}")
+        if len(strokes) > self.max_rows:
+            raise InputError(f"expected at most {self.max_rows} sketches a call on CUDA, found {len(strokes)}")
         if self.metadata.precision == "int8" and (largest := float(np.abs(strokes).max(initial=0.0))) > INT8_RANGE:
             raise InputError(
                 f"expected strokes within -{INT8_RANGE:g} and {INT8_RANGE:g} for an int8 model, found {largest:g}; "
                 "min-max scale the drawings, or use the fp32 model"
             )
         return {STROKES: strokes}
+
+    def _check_first_run(self, session: "InferenceSession") -> None:
+        """Raise where a session's answers to the file's own sketches are not eager PyTorch's."""
+        probes = self.metadata.probes
+        (found,) = session.run(["logits"], {**probes.feeds(), **self.zero_state(len(probes.names))})
+        expected = probes.outputs["logits"]
+        scale = np.maximum(1, np.abs(expected).max(axis=1, keepdims=True))
+        difference = float((np.abs(found - expected) / scale).max())
+        if not difference <= _FIRST_RUN_TOLERANCE:  # true for NaN
+            raise ProviderError(
+                f"its answers to the file's own sketches are wrong: {difference:.1e} of the row's scale from eager "
+                f"PyTorch's, expected at most {_FIRST_RUN_TOLERANCE:.0e}"
+            )
 
 
 def _points(drawings: Sketches) -> Feeds:
@@ -118,7 +154,7 @@ def _points(drawings: Sketches) -> Feeds:
 def _why_not_cuda(metadata: ModelMetadata) -> str:
     """Say why a model runs on the CPU alone; nothing if CUDA takes it."""
     if metadata.precision == "int8":
-        return "ONNX Runtime's int8 LSTM runs on the CPU alone"
+        return "ONNX Runtime has no int8 LSTM for CUDA"
     if metadata.input_form == POINTS:
         return "a model of pen points is proven on the CPU alone"
     return ""

@@ -6,7 +6,6 @@ from pathlib import Path
 import ray
 
 from sketch_infer.errors import EngineError
-from sketch_infer.inference.batching import DEFAULT_BATCH_SIZE
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.installed import find_model
 from sketch_infer.ray.predictor import SketchPredictor
@@ -34,7 +33,7 @@ def predict_dataset(
     reject: bool = False,
     top_k: int = 5,
     logits: bool = False,
-    batch_size: int = DEFAULT_BATCH_SIZE,
+    batch_size: int | None = None,
     input_format: InputFormat = "auto",
     on_error: OnError = "stop",
 ) -> "ray.data.Dataset":
@@ -51,7 +50,7 @@ def predict_dataset(
         reject: whether sketches that are probably none of the classes get no label.
         top_k: classes to name a sketch.
         logits: whether to add a column of them.
-        batch_size: sketches per call into ONNX Runtime.
+        batch_size: sketches per call into ONNX Runtime; 16 if None, or 256 on CUDA.
         input_format: of drawings.
         on_error: "stop" at a row that cannot be used, or "skip": its answers are null and `error` says why.
 

@@ -8,7 +8,6 @@ import pyarrow as pa
 import ray
 
 from sketch_infer.errors import InputError
-from sketch_infer.inference.batching import DEFAULT_BATCH_SIZE
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.inference.stream import classify_sketches
@@ -38,7 +37,8 @@ class SketchPredictor:
         top_k: classes to name a sketch.
         logits: whether to add them.
         provider: "cpu", or "cuda" for actors that Ray gives a GPU (`num_gpus`).
-        batch_size: sketches per call into ONNX Runtime, taken from the batch in order of length.
+        batch_size: sketches per call into ONNX Runtime, taken from the batch in order of length; 16 if None, or
+            256 on CUDA.
         input_format: of drawings: "auto", "simplified" or "raw".
         on_error: "stop" at a row that cannot be used, or "skip" it: its answers are null and `error` says why.
 
@@ -57,7 +57,7 @@ class SketchPredictor:
         top_k: int = 5,
         logits: bool = False,
         provider: ProviderChoice = "cpu",
-        batch_size: int = DEFAULT_BATCH_SIZE,
+        batch_size: int | None = None,
         input_format: InputFormat = "auto",
         on_error: OnError = "stop",
     ) -> None:
