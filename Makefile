@@ -24,7 +24,7 @@ EXPORT := $(BIN)/sketch-export onnx \
 	$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT),--random-weights)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock export infer train test bench bench-ray bulk fuzz docs compat lint typecheck wheel release web web-serve web-test web-lint web-bench clean
+.PHONY: help setup lock export infer train test bench bench-ray bulk fuzz docs adversary compat lint typecheck wheel release web web-serve web-test web-lint web-bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ docs: $(DOCS_INSTALLED) ## Build the guides and the API reference as a site in d
 
 bench-ray: $(MODELS) ## Measure what Ray costs beside one process on this machine, into benchmarks/results/ray.json (about 20 minutes)
 	$(BIN)/python -m benchmarks.ray
+
+adversary: setup ## Search for the sketches where ONNX Runtime and float64 part most, plain and fast (about 15 minutes)
+	$(BIN)/python -m benchmarks.adversary
 
 compat: $(MODELS) ## Self-check both models under several releases of ONNX Runtime, each in an environment of its own
 	$(BIN)/python -m benchmarks.compat

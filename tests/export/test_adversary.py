@@ -1,0 +1,35 @@
+"""The search for sketches on which ONNX Runtime and float64 part."""
+
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.adversary.__main__ import search
+from benchmarks.adversary.kernel import measure_activations
+from benchmarks.adversary.search import climb
+from sketch_infer.inference.session import Session
+from tests.networks import make_model
+from tests.support import random_sketches
+
+
+def test_climbing_never_gets_worse_and_stays_in_range() -> None:
+    start = random_sketches(3, 24, seed=1).clip(-1, 1)
+    best, scores = climb(lambda strokes: np.abs(strokes).sum(axis=(1, 2)), start, 50, seed=0)
+    assert (scores > np.abs(start).sum(axis=(1, 2))).all()
+    assert np.abs(best).max() <= 1
+    np.testing.assert_array_equal(scores, np.abs(best).sum(axis=(1, 2)))
+    again, _ = climb(lambda strokes: np.abs(strokes).sum(axis=(1, 2)), start, 50, seed=0)
+    np.testing.assert_array_equal(again, best)
+
+
+def test_the_activations_of_onnx_runtime_are_the_coarser_ones() -> None:
+    tanh, sigmoid = measure_activations()
+    assert tanh.pytorch < 1e-7 < tanh.onnxruntime < 1e-6
+    assert sigmoid.onnxruntime < 1e-6
+
+
+def test_a_small_search(tiny_onnx: Path) -> None:
+    worst = search(make_model(), Session(tiny_onnx, "cpu"), rounds=3, seed=0)
+    assert 0 < worst.onnx < 1e-5
+    assert 0 < worst.eager < 1e-5
+    assert worst.same_label
