@@ -31,18 +31,29 @@ from sketch_models import Checkpoint, SketchRNN, load_checkpoint
 
 from .behaviour import behaviour_tables, compare_behaviour
 from .evaluate import compare_accuracy, further_figures
+from .expected import Expected, check_expected
 from .exporter import GRAPH_CHOICES, GraphChoice, NotProvenError, export_onnx
 from .layers import compare_layers, layers_check, layers_table
 from .pictures import plot_confusions, plot_reliability
 from .proof import prove
 from .proof_report import proof_report
-from .shapes import format_shapes, layer_shapes
+from .shapes import describe_forward, format_shapes, layer_shapes
 from .trace import OPSETS
+
+PUBLISHED_LENGTH = 196
+"""Points per sketch of the published network."""
 
 EXAMPLE_SIZES = (3, 256, 40)
 """input_size, hidden_size and output_size of the published example network."""
 
 checkpoint_path = click.Path(path_type=Path)
+
+
+expected_option = click.option(
+    "--expected",
+    type=click.Path(path_type=Path),
+    help="Your own network's answers, an .npz file of strokes and logits or log_probs: exit 1 if SketchRNN's differ.",
+)
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,6 +83,12 @@ def main() -> None:
     show_default=True,
     help="ONNX operator set.",
 )
+@click.option(
+    "--sequence-length",
+    type=click.IntRange(min=1),
+    help=f"Points per sketch that a checkpoint without a config was trained on, if not {PUBLISHED_LENGTH}.",
+)
+@expected_option
 @click.option("--initial-state", is_flag=True, help="Add h_0 and c_0, the LSTM's initial state, as inputs.")
 @click.option(
     "--int8",
@@ -100,6 +117,8 @@ def onnx(
     random_weights: bool,
     output: Path,
     labels: Path | None,
+    sequence_length: int | None,
+    expected: Path | None,
     opset: int,
     initial_state: bool,
     int8: bool,
@@ -121,8 +140,8 @@ def onnx(
         raise click.UsageError("--input points takes no --initial-state: a drawing is whole")
     if random_weights == (checkpoint is not None):
         raise click.UsageError("expected either --checkpoint FILE or --random-weights")
-    refuse_overwriting(output, [checkpoint, labels])
-    refuse_overwriting(report, [checkpoint, labels, output], "--report")
+    refuse_overwriting(output, [checkpoint, labels, expected])
+    refuse_overwriting(report, [checkpoint, labels, output, expected], "--report")
     loaded = load_checkpoint(checkpoint) if checkpoint else Checkpoint(_example_network())
     names = read_labels(labels) if labels else loaded.labels
     if random_weights:
@@ -131,6 +150,11 @@ def onnx(
         say(f"note: {checkpoint} names no classes; without --labels they are called class 0, class 1, ...")
     what = f"{checkpoint or 'random weights'}: {_sizes(loaded.model)}"
     say(wrap(f"exporting {what}, {graph} graph, {'int8' if int8 else 'fp32'} ...", terminal_width()))
+    for remark in (describe_forward(loaded.model.config), *loaded.notes):
+        say(wrap(remark, terminal_width()))
+    _check_length(loaded, sequence_length, checkpoint)
+    if expected:
+        say(wrap(check_expected(loaded.model, Expected.read(expected, loaded.model)).found, terminal_width()))
     try:
         proof = export_onnx(
             loaded.model,
@@ -172,6 +196,18 @@ def _in_short(proof: ParityReport) -> str:
     return f"{wrap(compared, terminal_width())}\n{wrap(proof.summary, terminal_width())}"
 
 
+def _check_length(loaded: Checkpoint, said: int | None, path: Path | None) -> None:
+    """Check that somebody knows the sequence length: a head's size says it only if the head reads every time step."""
+    length = loaded.model.config.sequence_length
+    if said not in (None, length):
+        raise click.UsageError(f"--sequence-length {said}: {path} is of a network that reads {length} points")
+    if said is None and not loaded.has_config and length != PUBLISHED_LENGTH:
+        raise ModelFileError(
+            f"{path}: its head has the size for {length} points per sketch, and {PUBLISHED_LENGTH} are usual; if it "
+            f"was trained on {length}, add --sequence-length {length}; if its head pools, it is another network"
+        )
+
+
 def _reject_below(loaded: Checkpoint, path: Path | None) -> float | None:
     text = loaded.metadata.get("reject_below")
     try:
@@ -193,11 +229,13 @@ def _reject_below(loaded: Checkpoint, path: Path | None) -> float | None:
     is_flag=True,
     help="Also compare every tensor that eager PyTorch has too, and mark the first that differs.",
 )
+@expected_option
 @report_option
 @provider_option
 def verify(
     models: tuple[Path, ...],
     checkpoint: Path,
+    expected: Path | None,
     strokes: str | None,
     layers: bool,
     report: Path | None,
@@ -207,13 +245,13 @@ def verify(
 
     MODELS are compared with eager PyTorch and with float64, both using the weights of CHECKPOINT.
     """
-    refuse_overwriting(report, [*models, checkpoint, strokes], "--report")
+    refuse_overwriting(report, [*models, checkpoint, strokes, expected], "--report")
     network = load_checkpoint(checkpoint).model
     folder = Path(strokes) if strokes and Path(strokes).is_dir() else None
     extra = _read_case(strokes, network.config.sequence_length) if strokes and not folder else None
     files = [ModelFile.read(model) for model in models]  # once: all that follows is of these bytes
     proofs = {file: prove(file, network, provider, extra=extra) for file in files}
-    tables, checks = [], []
+    tables, checks = [], [check_expected(network, Expected.read(expected, network))] if expected else []
     if layers:
         for file in files:
             comparisons = compare_layers(file, network, provider)

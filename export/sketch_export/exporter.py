@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import onnx
 import onnx_ir as ir
 import torch
+from torch import nn
 
 from sketch_infer import __version__
 from sketch_infer.atomic import write_atomically
@@ -39,6 +40,7 @@ from sketch_infer.strokes.preprocess import INPUT_SIZE
 from sketch_models import SketchRNN, run_eager
 
 from .drawings import probe_sketches
+from .expected import as_sketch_rnn
 from .fast_graph import make_fast
 from .pen_points.compose import read_points
 from .pen_points.examples import probe_points
@@ -60,7 +62,7 @@ class NotProvenError(ParityError):
 
 
 def export_onnx(
-    model: SketchRNN,
+    model: nn.Module,
     path: str | Path,
     labels: Sequence[str] | None = None,
     *,
@@ -75,7 +77,8 @@ def export_onnx(
     """Export a network to one ONNX file and prove it; the file appears only when the proof holds.
 
     Args:
-        model: the network; it is not changed.
+        model: a SketchRNN, or a module of your own with the same attribute names, which is run on the probes and
+            compared with a SketchRNN of its weights first; it is not changed.
         path: the `.onnx` file to write; an existing one is replaced.
         labels: class names in the order of the outputs; "class 0", "class 1" ... when None.
         opset: ONNX operator set, 18 to 20.
@@ -94,15 +97,17 @@ def export_onnx(
         InputError: if the path does not end in .onnx, the labels do not fit, or the network does not read
             (dx, dy, pen) or has one class.
         ValueError: for another graph, precision or input form, or for int8 or points with what they do not take.
+        ParityError: if a module of your own answers otherwise than a SketchRNN with its weights.
         NotProvenError: if ONNX Runtime's outputs differ from eager PyTorch's.
         OutputError: if the file cannot be written.
     """
-    if model.config.input_size != INPUT_SIZE:
+    network = as_sketch_rnn(model, lambda length: probe_sketches(length)[1])
+    if network.config.input_size != INPUT_SIZE:
         raise InputError(
             f"expected a network that reads {INPUT_SIZE} values per point (dx, dy, pen), "
-            f"found {model.config.input_size}"
+            f"found {network.config.input_size}"
         )
-    if model.config.output_size < 2:
+    if network.config.output_size < 2:
         raise InputError("expected a network of two classes or more, found one: its answer is 100 % for any drawing")
     path = Path(path)
     if path.suffix != ".onnx":
@@ -117,18 +122,18 @@ def export_onnx(
         raise ValueError(f"expected input form {' or '.join(INPUT_FORMS)}, found {input_form!r}")
     if input_form == POINTS and initial_state:
         raise ValueError("expected no initial states for pen points")
-    onnx_model = trace(model, opset, initial_state)
+    onnx_model = trace(network, opset, initial_state)
     make_plain(onnx_model)
-    samples = probe_sketches(model.config.sequence_length)[1]
+    samples = probe_sketches(network.config.sequence_length)[1]
     notes = make_fast(onnx_model, samples, precision) if graph == "fast" else []
     if input_form == POINTS:
         read_points(onnx_model)
     # The oldest format version that has the opset, so that old runtimes open the file.
     onnx_model.ir_version = onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", opset)])
-    metadata = replace(_describe(model, labels, random_weights, precision, input_form), reject_below=reject_below)
+    metadata = replace(_describe(network, labels, random_weights, precision, input_form), reject_below=reject_below)
     with write_atomically(path) as temporary:
         content = _serialize(onnx_model, metadata)
-        report = prove(ModelFile(str(path), content), model)
+        report = prove(ModelFile(str(path), content), network)
         if not report:
             raise NotProvenError(path, report)
         if precision == "int8":

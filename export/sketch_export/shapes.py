@@ -151,6 +151,20 @@ def _stacked(shapes: list[Shape]) -> Shape:
     return (sum(shape[0] for shape in shapes), *shapes[0][1:])
 
 
+def describe_forward(config: SketchRNNConfig) -> str:
+    """Return the forward pass that is taken for granted, in one line: weights do not say it."""
+    channels = (config.input_size, *(width for width, _ in CONVOLUTIONS))
+    convolutions = [
+        f"Conv1d({read}, {width}, {kernel})" for read, (width, kernel) in zip(channels, CONVOLUTIONS, strict=False)
+    ]
+    layers = "" if config.n_layers == 1 else f", {config.n_layers} layers"
+    return (
+        f"assumed: {', '.join(convolutions)} with no activation and no padding, LSTM({channels[-1]}, "
+        f"{config.hidden_size}{layers}) in both directions, all {config.time_steps} time steps into "
+        f"Linear({2 * config.hidden_size * config.time_steps}, {config.output_size}), log_softmax"
+    )
+
+
 def format_shapes(rows: list[LayerShape], width: int | None = None) -> str:
     """Lay the shapes out as a table, in lines of at most `width` columns."""
     cells = [[row.layer, *map(str, (row.formula, row.eager, row.onnx)), "ok" if row else "DIFFERENT"] for row in rows]

@@ -1,8 +1,9 @@
 """The SketchRNN network and its checkpoints."""
 
-from sketch_models.checkpoint import Checkpoint, config_from_state_dict, load_checkpoint, save_checkpoint
+from sketch_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from sketch_models.eager import run_eager
 from sketch_models.sketch_rnn import CONVOLUTIONS, LSTMState, SketchRNN, SketchRNNConfig
+from sketch_models.state_dict import check_tensors, config_from_state_dict, find_tensors
 
 __all__ = [
     "CONVOLUTIONS",
@@ -10,7 +11,9 @@ __all__ = [
     "LSTMState",
     "SketchRNN",
     "SketchRNNConfig",
+    "check_tensors",
     "config_from_state_dict",
+    "find_tensors",
     "load_checkpoint",
     "run_eager",
     "save_checkpoint",

@@ -163,7 +163,7 @@ def test_export_and_verify(sketch_export: Run, sketch_infer: Run, tmp_path: Path
     torch.save(make_model().state_dict(), checkpoint)
     (tmp_path / "labels.txt").write_text("\n".join(tiny.LABELS))
     options = ("--checkpoint", checkpoint, "--labels", tmp_path / "labels.txt")
-    result = sketch_export("onnx", *options, "--output", path, "--int8")
+    result = sketch_export("onnx", *options, "--output", path, "--int8", "--sequence-length", tiny.LENGTH)
     assert result.exit_code == 0, result.output
     assert "eager PyTorch's shapes and dtypes, and its label for " in result.stdout
     result = sketch_export("verify", path, "--checkpoint", checkpoint)

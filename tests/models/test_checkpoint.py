@@ -1,4 +1,6 @@
 import json
+import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ def same_weights(a: nn.Module, b: nn.Module) -> bool:
 
 @pytest.mark.parametrize(
     "config",
-    [TINY, SketchRNNConfig(3, 4, 7, n_layers=3, sequence_length=30), SketchRNNConfig(5, 8, 2, sequence_length=11)],
+    [TINY, SketchRNNConfig(3, 4, 7, n_layers=3, sequence_length=30), SketchRNNConfig(5, 8, 2, sequence_length=12)],
 )
 def test_sizes_are_read_off_a_bare_state_dict(tmp_path: Path, config: SketchRNNConfig) -> None:
     model = make_model(config)
@@ -186,6 +188,108 @@ def damaged(name: str, value: torch.Tensor | None) -> dict[str, torch.Tensor]:
     return state
 
 
+def without(part: str) -> dict[str, torch.Tensor]:
+    return {name: tensor for name, tensor in make_model().state_dict().items() if part not in name}
+
+
+def prefixed(prefix: str, seed: int = 0) -> dict[str, torch.Tensor]:
+    return {prefix + name: tensor for name, tensor in make_model(seed=seed).state_dict().items()}
+
+
+OPTIMIZER = {"state": {0: {"exp_avg": torch.zeros(3)}}, "param_groups": [{"lr": 1e-3}]}
+
+
+@pytest.mark.parametrize(
+    ("file", "saved", "notes"),
+    [
+        ("ddp.pt", prefixed("module."), ["the weights were found at module."]),
+        ("compiled.pth", prefixed("_orig_mod.module."), ["the weights were found at _orig_mod.module."]),
+        (
+            "lightning.ckpt",
+            {
+                "epoch": 4,
+                "state_dict": prefixed("net.") | {"loss.weight": torch.ones(5)},
+                "optimizer_states": [OPTIMIZER],
+            },
+            [
+                "the weights were found at state_dict: net.",
+                "tensors that are no part of the network were left out: loss.weight",
+            ],
+        ),
+        ("best.pth.tar", {"arch": "rnn", "state_dict": prefixed("")}, ["the weights were found at state_dict"]),
+        (
+            "train.bin",
+            {"model_state_dict": prefixed(""), "optimizer_state_dict": OPTIMIZER},
+            ["the weights were found at model_state_dict"],
+        ),
+        (
+            "averaged.pt",
+            {"n_averaged": torch.tensor(7), **prefixed("module.")},
+            ["the weights were found at module."],
+        ),
+        ("double.pt", make_model().double().state_dict(), []),
+    ],
+)
+def test_checkpoints_as_training_scripts_write_them(
+    tmp_path: Path, file: str, saved: dict[str, object], notes: list[str]
+) -> None:
+    torch.save(saved, tmp_path / file)
+    loaded = load_checkpoint(tmp_path / file)
+    assert same_weights(loaded.model, make_model())
+    assert list(loaded.notes) == notes
+    assert not loaded.has_config
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_of_a_state_dict(tmp_path: Path, dtype: torch.dtype) -> None:
+    torch.save(make_model().to(dtype).state_dict(), tmp_path / "half.pt")
+    assert same_weights(load_checkpoint(tmp_path / "half.pt").model, make_model().to(dtype).float())
+
+
+def test_files_of_before_torch_1_6(tmp_path: Path) -> None:
+    torch.save(make_model().state_dict(), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    assert same_weights(load_checkpoint(tmp_path / "old.pt").model, make_model())
+
+
+def test_tensors_that_were_saved_on_cuda(tmp_path: Path) -> None:
+    torch.save(make_model().state_dict(), tmp_path / "cpu.pt")
+    with zipfile.ZipFile(tmp_path / "cpu.pt") as cpu, zipfile.ZipFile(tmp_path / "cuda.pt", "w") as cuda:
+        for name in cpu.namelist():  # what torch.save writes for them, but for the device of each storage
+            cuda.writestr(name, cpu.read(name).replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0"))
+    assert same_weights(load_checkpoint(tmp_path / "cuda.pt").model, make_model())
+
+
+def test_a_torchscript_archive_says_how_to_save_its_weights(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is deprecated, and still around
+        torch.jit.save(torch.jit.script(nn.Linear(3, 2)), tmp_path / "script.pt")
+    with pytest.raises(ModelFileError, match=r"TorchScript archive; save its weights with torch.save\(torch.jit"):
+        load_checkpoint(tmp_path / "script.pt")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ({"n_layers": 10**7}, "expected 10000000 LSTM layers, as its config says, found the tensors of 1"),
+        ({"sequence_length": 10**9}, "expected a head of less than 2147483648 bytes"),
+        ({"hidden_size": 10**12}, "not a SketchRNN checkpoint"),
+        ({"sequence_length": 196}, "expected fc_mu1.weight of shape"),
+    ],
+)
+def test_a_config_of_absurd_sizes_is_refused_at_once(tmp_path: Path, sizes: dict[str, int], words: str) -> None:
+    texts = {"config": json.dumps({**TINY.to_dict(), **sizes})}
+    save_file(make_model().state_dict(), tmp_path / "weights.safetensors", metadata=texts)
+    with pytest.raises(ModelFileError, match=words):
+        load_checkpoint(tmp_path / "weights.safetensors")
+    if "sequence_length" in sizes:  # a head by its knots would be as large as the config says
+        state = damaged("fc_mu1.weight", None) | {"fc_mu1.knots": torch.zeros(5, 2, 12)}
+        texts["head_knots"] = json.dumps([0, sizes["sequence_length"] - 11])
+        save_file(state, tmp_path / "knots.safetensors", metadata=texts)
+        if sizes["sequence_length"] > 196:
+            with pytest.raises(ModelFileError, match=words):
+                load_checkpoint(tmp_path / "knots.safetensors")
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [
@@ -200,7 +304,21 @@ def damaged(name: str, value: torch.Tensor | None) -> dict[str, torch.Tensor]:
         (damaged("fc_mu1.bias", torch.zeros(5, dtype=torch.complex64)), "float dtype, found torch.complex64"),
         ({1: torch.zeros(2)}, "found a dict with 1"),
         ({"w": torch.zeros(2)}, "conv1d_1.weight"),
-        ({"state_dict": make_model().state_dict(), "epoch": 3}, "state_dict, epoch"),
+        ({"model": make_model().state_dict(), "ema": make_model(seed=1).state_dict()}, "found them at model and ema"),
+        (
+            prefixed("model.") | prefixed("ema.module.", seed=1),
+            r"found them at model\. and ema\.module\.; save",
+        ),
+        (prefixed("") | prefixed("ema.", seed=1), r"found them at the file itself and ema\.;"),
+        ({"optimizer": {"state": {}}, "epoch": 3}, "found a dict with epoch, optimizer"),
+        (damaged("fc_mu2.weight", torch.zeros(5, 168)), "expected no tensors fc_mu2.weight: the network has one head"),
+        (damaged("conv1d_2.weight", torch.zeros(64, 48, 3)), r"conv1d_2.weight of shape \(64, 48, 5\), found .*3\)"),
+        (without("_reverse"), "weight_ih_l0_reverse.* found none; the LSTM has to be bidirectional"),
+        (without("bias"), "conv1d_1.bias, .* bias=False"),
+        (
+            damaged("fc_mu1.weight", torch.zeros(5, 12)),
+            "a head that reads the mean or the last state",
+        ),
         ([torch.zeros(2)], "found list"),
     ],
 )
@@ -232,9 +350,9 @@ def test_missing_file_folder_and_suffix(tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "none.pt")
     with pytest.raises(ModelFileError, match="found a folder"):
         load_checkpoint(tmp_path)
-    (tmp_path / "weights.ckpt").touch()
-    with pytest.raises(ModelFileError, match=r"found \.ckpt suffix"):
-        load_checkpoint(tmp_path / "weights.ckpt")
+    (tmp_path / "weights.h5").touch()
+    with pytest.raises(ModelFileError, match=r"found \.h5 suffix"):
+        load_checkpoint(tmp_path / "weights.h5")
 
 
 @pytest.mark.parametrize(

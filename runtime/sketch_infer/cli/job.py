@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from sketch_infer.cli.console import note, say, terminal_width
 from sketch_infer.cli.progress import CommandReading
 from sketch_infer.errors import InputError, ParityError, SkippedError
 from sketch_infer.inference.classifier import Classifier
-from sketch_infer.inference.stream import classify_sketches, next_block
+from sketch_infer.inference.stream import SKETCHES_AT_ONCE, classify_sketches
 from sketch_infer.model.contract import POINTS
 from sketch_infer.readers.files import read_sketches
 from sketch_infer.readers.sketch import InputFormat, Sketch, cut_to_length
@@ -76,13 +76,13 @@ class Job:
             ParityError: if the comparison fails; a file is not written then.
         """
         # Before anything is written, so that an unusable first file leaves no output at all.
-        first = next_block(self._sketches)
+        first = list(islice(self._sketches, SKETCHES_AT_ONCE))
         self._sketches = chain(first, self._sketches)
         if format_ is None:
             self._classify(None)
             return
         with open_writer(format_, output, top_k, self._classifier.classes, tuple(self._sources)) as writer:
-            self._classify(writer, with_bar=output is not None or not sys.stdout.isatty(), flush=output is None)
+            self._classify(writer, with_bar=output is not None or not sys.stdout.isatty())
             writer.finish()
 
     def run_resumably(self, partial: PartialLines, top_k: int) -> None:
@@ -97,14 +97,12 @@ class Job:
             elif partial.kept:
                 note(f"note: the lines so far are in {partial.path}; a pipe cannot be read again to resume after them")
 
-    def _classify(self, writer: Writer | None, with_bar: bool = True, flush: bool = False) -> None:
+    def _classify(self, writer: Writer | None, with_bar: bool = True) -> None:
         length = self._classifier.metadata.sequence_length
         with self._reading.bar(self._sources if with_bar else ["-"]):
             for sketches, predictions in classify_sketches(self._classifier, self._sketches, self._reading):
                 if writer:
                     writer.write(sketches, predictions)
-                    if flush:  # whoever draws at the other end of a pipe waits for it
-                        sys.stdout.flush()
                 if self._comparison:
                     self._comparison.add(to_batch([sketch.strokes for sketch in sketches], length)[0], predictions)
                 if self._tally:

@@ -1,8 +1,7 @@
 """Any number of sketches through a classifier in bounded memory: the next are read while these are classified."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from itertools import islice
 
 import numpy as np
 
@@ -15,9 +14,6 @@ from sketch_infer.readers.sketch import Sketch, cut_to_length
 from sketch_infer.strokes.pen_lines import PenLines
 from sketch_infer.strokes.pen_points import to_pen_points
 from sketch_infer.strokes.simplify import MAX_POINTS
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
 
 SKETCHES_AT_ONCE = 512
 """Sorted by length and classified together: bounds the memory, and gives every worker some batches."""
@@ -53,38 +49,23 @@ def classify_sketches(
             return classifier.predict_points(to_pen_points(drawings))
         return classifier.predict([sketch.strokes for sketch in block], input_format="network")
 
-    with ExitStack() as stack:
-        ahead: Executor | None = None
-        block = next_block(remaining)
-        while block:
-            if len(block) < SKETCHES_AT_ONCE or block[-1].last_for_now:
-                # All there is, or for now: to read on first would keep the answers waiting.
-                yield block, predict(block)
-                block = next_block(remaining)
-                continue
-            if ahead is None:
-                from concurrent.futures import ThreadPoolExecutor  # late, as a few sketches do without it
+    block = list(islice(remaining, SKETCHES_AT_ONCE))
+    if 0 < len(block) < SKETCHES_AT_ONCE:  # all there is: no need for a thread
+        yield block, predict(block)
+        return
+    from concurrent.futures import ThreadPoolExecutor  # late, as above
 
-                ahead = stack.enter_context(ThreadPoolExecutor(1, "sketch-infer-ahead"))
+    with ThreadPoolExecutor(1, "sketch-infer-ahead") as ahead:
+        while block:
             running = ahead.submit(predict, block)
             try:
-                following = next_block(remaining)
+                following = list(islice(remaining, SKETCHES_AT_ONCE))
             except InputError:
                 # What was read before is answered, too.
                 yield block, running.result()
                 raise
             yield block, running.result()
             block = following
-
-
-def next_block(sketches: Iterator[Sketch]) -> list[Sketch]:
-    """Take the next sketches off: so many that are classified together, or as many as there are for now."""
-    block = []
-    for sketch in sketches:
-        block.append(sketch)
-        if len(block) == SKETCHES_AT_ONCE or sketch.last_for_now:
-            break
-    return block
 
 
 def _with_points(sketches: Iterator[Sketch], listener: ReadListener) -> Iterator[Sketch]:

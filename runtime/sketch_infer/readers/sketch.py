@@ -40,7 +40,6 @@ class Sketch:
         aspect: width / height of the drawing, which the strokes have lost; 1 where it is not known.
         cut: whether points were left out that a network does not read; see `cut_to_length`.
         drawing: its pen lines as the file has them, for a model that reads pen points; None where the file has strokes.
-        last_for_now: whether no other one was waiting behind it when it was read: a live pen expects its answer now.
     """
 
     source: str
@@ -50,7 +49,6 @@ class Sketch:
     aspect: float = 1.0
     cut: bool = False
     drawing: PenLines | None = None
-    last_for_now: bool = False
 
     @property
     def true_class(self) -> str:
