@@ -134,6 +134,20 @@ def mutate_binary(data: bytes, rng: random.Random, any_: Any_) -> bytes:
     return data[:at] + claimed + data[at + 2 :]
 
 
+def mutate_parquet(data: bytes, rng: random.Random, any_: Any_) -> bytes:
+    """Change bytes of the pages or of the description at the end, and leave the marks and lengths around them whole."""
+    if len(data) < 20 or not rng.randrange(6):
+        return any_(data)
+    end = len(data) - 8
+    (description,) = struct.unpack("<I", data[end : end + 4])
+    first = max(4, end - description) if rng.randrange(3) else 4
+    edited = bytearray(data)
+    for _ in range(rng.choice((1, 1, 1, 2, 4))):
+        at = rng.randrange(min(first, end - 1), end)
+        edited[at] = rng.choice((0, 1, 2, 127, 128, 255, edited[at] ^ 1 << rng.randrange(8), edited[at] + 1 & 255))
+    return bytes(edited)
+
+
 def mutate_metadata(data: bytes, rng: random.Random, any_: Any_) -> bytes:
     """Edit one text of the metadata, most of which are JSON themselves."""
     try:

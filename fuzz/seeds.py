@@ -71,6 +71,24 @@ def binary_drawing(drawing: Any) -> bytes:
     return struct.pack("<Q2sbIH", 7, b"CH", 1, 1490000000, len(drawing)) + b"".join(strokes)
 
 
+def parquet_files() -> list[bytes]:
+    """Return tables of nested lists and of JSON text, by dictionary and plain, in pages of both versions."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    words = [["cat", None, "bee"], ["ant"] * 3]
+    texts = [json.dumps(drawing) for drawing in DRAWINGS]
+    points = [[[[float(x), float(y)] for x, y in zip(*stroke, strict=True)] for stroke in it] for it in DRAWINGS]
+    found: list[bytes] = []
+    for column, version, codec in ((DRAWINGS, "1.0", "none"), (texts, "2.0", "snappy"), (points, "2.0", "none")):
+        buffer = io.BytesIO()
+        table = pa.table({"drawing": column, "word": words[len(found) % 2]})
+        plain = {"use_dictionary": len(found) == 1, "data_page_version": version, "compression": codec}
+        pyarrow.parquet.write_table(table, buffer, row_group_size=2, store_schema=False, **plain)
+        found.append(buffer.getvalue())
+    return found
+
+
 def label_files() -> list[bytes]:
     """Return lists of labels, a label a line."""
     return [b"ant\nbee\ncat\n", "caf\u00e9\n\n  b \n".encode()]

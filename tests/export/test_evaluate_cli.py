@@ -67,7 +67,7 @@ def test_the_figures_are_those_of_the_predictions(sketch_export: Run, checkpoint
 
 
 def test_bad_lines_are_counted_and_cuts_named(sketch_export: Run, checkpoint: Path, data: Path) -> None:
-    long = json.dumps({"drawing": [np.arange(80).reshape(2, 40).tolist()]})
+    long = json.dumps({"drawing": [[list(range(40)), [number % 2 * 200 for number in range(40)]]]})
     with (data / "ant.ndjson").open("a") as file:
         file.write(f"{{}}\n{long}\n")
     result = sketch_export("evaluate", checkpoint, data)

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 from sketch_infer.errors import DependencyError, InputError, reading_errors
 from sketch_infer.readers.drawings import AT_ONCE, MAX_BYTES, DrawingFormat, Row, blocks_of, prepare_drawings
 from sketch_infer.readers.listener import ReadListener
-from sketch_infer.readers.parquet_pages import rows_at_once
+from sketch_infer.readers.parquet_pages import read_row_groups, rows_at_once
 from sketch_infer.readers.sketch import Sketch, open_source
 
 
@@ -44,9 +44,13 @@ def _rows(source: str, file: BinaryIO, table: Any, listener: ReadListener) -> It
     columns = _columns(source, table.schema_arrow.names)
     row_bytes = file.seek(0, os.SEEK_END) / max(1, table.metadata.num_rows)
     number = 0
+    try:
+        groups = read_row_groups(file)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
     for group in range(table.num_row_groups):
         try:
-            n_rows = rows_at_once(file, table, group, columns, AT_ONCE)
+            n_rows = rows_at_once(file, groups, group, table.schema, columns, AT_ONCE)
         except InputError as error:
             raise InputError(f"{source}: row group {group}: {error}") from error
         for batch in table.iter_batches(n_rows, row_groups=[group], columns=columns):

@@ -4,6 +4,7 @@ A file of a kilobyte may hold a row of gigabytes, by dictionaries, run lengths a
 as a whole. The format is described in github.com/apache/parquet-format: README.md, Encodings.md and parquet.thrift.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -11,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from sketch_infer.errors import InputError
+from sketch_infer.readers.thrift import Compact
 
 MAX_PAGE_BYTES = 2**25
 """Of a page, unpacked. Writers aim at one megabyte."""
@@ -19,8 +21,12 @@ MAX_VALUES = 2**21
 """Numbers of rows that are decoded together, 50 MB in Arrow; more in one row are refused."""
 
 _MAX_HEADER_BYTES = 2**16
-_DATA, _DICTIONARY, _DATA_2 = 0, 2, 3
-_DATA_HEADER, _DICTIONARY_HEADER, _DATA_2_HEADER = 5, 7, 8
+_DATA, _DATA_2 = 0, 3
+_DATA_HEADER, _DATA_2_HEADER = 5, 8
+_ROW_GROUPS, _COLUMNS, _META_DATA = 4, 1, 3
+_CODEC, _CHUNK_BYTES, _DATA_START, _DICTIONARY_START = 4, 7, 9, 11
+"""Numbers of fields in parquet.thrift: of PageHeader; FileMetaData, RowGroup, ColumnChunk; ColumnMetaData."""
+_CODECS = {1: "snappy", 2: "gzip", 4: "brotli", 5: "lz4", 6: "zstd", 7: "lz4_raw"}
 
 
 @dataclass(frozen=True)
@@ -43,13 +49,34 @@ class _Page:
         return int(self.fields[3])
 
 
-def rows_at_once(file: BinaryIO, table: Any, group: int, columns: Sequence[str], most: int) -> int:
+def read_row_groups(file: BinaryIO) -> list[dict[int, Any]]:
+    """Read what a file says of its row groups.
+
+    Not by pyarrow, whose objects for it end the process where their sizes' histograms are damaged.
+
+    Raises:
+        InputError: if it is damaged.
+    """
+    try:
+        end = file.seek(-8, os.SEEK_END)
+        size = int.from_bytes(file.read(4), "little")
+        file.seek(end - size)
+        groups: list[dict[int, Any]] = Compact(file.read(size)).struct().get(_ROW_GROUPS, [])
+    except (OSError, LookupError, TypeError, ValueError) as error:
+        raise InputError("not a whole .parquet file (its description is damaged)") from error
+    return groups
+
+
+def rows_at_once(
+    file: BinaryIO, groups: list[dict[int, Any]], group: int, schema: Any, columns: Sequence[str], most: int
+) -> int:
     """Return how many rows of a group can be decoded together.
 
     Args:
         file: the table's.
-        table: pyarrow's ParquetFile.
+        groups: of `read_row_groups`.
         group: number of a row group.
+        schema: pyarrow's ParquetSchema.
         columns: names of those that are read.
         most: rows that are enough.
 
@@ -58,10 +85,10 @@ def rows_at_once(file: BinaryIO, table: Any, group: int, columns: Sequence[str],
     """
     position = file.tell()
     try:
-        for number in range(table.metadata.num_columns):
-            chunk, column = table.metadata.row_group(group).column(number), table.schema.column(number)
-            if chunk.path_in_schema.partition(".")[0] in columns:
-                most = min(most, _rows_of_chunk(file, chunk, column))
+        for number, chunk in enumerate(groups[group][_COLUMNS]):
+            column = schema.column(number)
+            if column.path.partition(".")[0] in columns:
+                most = min(most, _rows_of_chunk(file, chunk[_META_DATA], column))
     except (LookupError, TypeError, ValueError, OverflowError) as error:
         raise InputError("its pages are damaged") from error
     finally:
@@ -69,7 +96,7 @@ def rows_at_once(file: BinaryIO, table: Any, group: int, columns: Sequence[str],
     return max(1, most)
 
 
-def _rows_of_chunk(file: BinaryIO, chunk: Any, column: Any) -> int:
+def _rows_of_chunk(file: BinaryIO, chunk: dict[int, Any], column: Any) -> int:
     pages = list(_pages(file, chunk))
     largest = max((page.unpacked_bytes for page in pages), default=1)
     if largest > MAX_PAGE_BYTES:
@@ -78,19 +105,18 @@ def _rows_of_chunk(file: BinaryIO, chunk: Any, column: Any) -> int:
         return 2 * MAX_PAGE_BYTES // max(1, largest)  # no text is longer than the page that it or its dictionary is in
     if sum(_n_values(page) for page in pages) <= MAX_VALUES:
         return MAX_VALUES
-    longest = _longest_row(file, pages, chunk.compression, column.max_repetition_level)
+    longest = _longest_row(file, pages, chunk[_CODEC], column.max_repetition_level)
     if longest > MAX_VALUES:
         raise InputError(f"expected drawings of at most {MAX_VALUES} numbers, found {longest}; split them")
     return MAX_VALUES // longest
 
 
-def _pages(file: BinaryIO, chunk: Any) -> Iterator[_Page]:
-    starts = [chunk.data_page_offset, *([chunk.dictionary_page_offset] if chunk.has_dictionary_page else [])]
-    position = min(start for start in starts if start)
-    end = position + chunk.total_compressed_size
+def _pages(file: BinaryIO, chunk: dict[int, Any]) -> Iterator[_Page]:
+    position = min(start for start in (chunk[_DATA_START], chunk.get(_DICTIONARY_START)) if start)
+    end = position + chunk[_CHUNK_BYTES]
     while position < end:
         file.seek(position)
-        header = _Compact(file.read(_MAX_HEADER_BYTES))
+        header = Compact(file.read(_MAX_HEADER_BYTES))
         page = _Page(header.struct(), position + header.position)
         if page.bytes < 0 or page.unpacked_bytes < 0:
             raise ValueError(page)
@@ -103,7 +129,7 @@ def _n_values(page: _Page) -> int:
     return int(page.fields[header][1]) if header else 0
 
 
-def _longest_row(file: BinaryIO, pages: list[_Page], compression: str, max_level: int) -> int:
+def _longest_row(file: BinaryIO, pages: list[_Page], codec: int, max_level: int) -> int:
     """Return the most values of a row: from one repetition level of 0 to the next."""
     import pyarrow as pa
 
@@ -119,9 +145,8 @@ def _longest_row(file: BinaryIO, pages: list[_Page], compression: str, max_level
             levels = file.read(int(page.fields[_DATA_2_HEADER][6]))
         else:
             content: Any = file.read(page.bytes)
-            if compression != "UNCOMPRESSED":
-                codec = pa.Codec({"LZ4": "lz4_raw"}.get(compression, compression.lower()))
-                content = codec.decompress(content, page.unpacked_bytes)
+            if codec:
+                content = pa.Codec(_CODECS[codec]).decompress(content, page.unpacked_bytes)
             content = memoryview(content)
             levels = bytes(content[4 : 4 + int.from_bytes(content[:4], "little")])
         for starts, length in _level_runs(levels, width, n_values):
@@ -136,7 +161,7 @@ def _longest_row(file: BinaryIO, pages: list[_Page], compression: str, max_level
 
 def _level_runs(levels: bytes, width: int, n_values: int) -> Iterator[tuple[Any, int]]:
     """Decode the hybrid of run lengths and packed bits: where level 0 stands in each run, and the run's length."""
-    reader = _Compact(levels)
+    reader = Compact(levels)
     while n_values > 0:
         header = reader.varint()
         if header & 1:
@@ -154,56 +179,3 @@ def _level_runs(levels: bytes, width: int, n_values: int) -> Iterator[tuple[Any,
             raise ValueError(header)
         yield starts, length
         n_values -= length
-
-
-class _Compact:
-    """Reads Thrift's compact protocol; raises LookupError or ValueError where it is damaged."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-        self.position = 0
-
-    def take(self, n_bytes: int) -> bytes:
-        start, self.position = self.position, self.position + n_bytes
-        if n_bytes < 0 or self.position > len(self._content):
-            raise ValueError(n_bytes)
-        return self._content[start : self.position]
-
-    def varint(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self.take(1)[0]
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return value
-            shift += 7
-            if shift > 63:
-                raise ValueError(shift)
-
-    def struct(self, depth: int = 0) -> dict[int, Any]:
-        """Return a struct's fields by their numbers."""
-        fields: dict[int, Any] = {}
-        number = 0
-        while head := self.take(1)[0]:
-            number = number + (head >> 4) if head >> 4 else self._zigzag()
-            fields[number] = self._value(head & 15, depth)
-        return fields
-
-    def _zigzag(self) -> int:
-        value = self.varint()
-        return (value >> 1) ^ -(value & 1)
-
-    def _value(self, kind: int, depth: int) -> Any:
-        if kind in (1, 2):
-            return kind == 1
-        if kind == 3:
-            return self.take(1)[0]
-        if kind in (4, 5, 6):
-            return self._zigzag()
-        if kind == 7:
-            return self.take(8)
-        if kind == 8:
-            return self.take(self.varint())
-        if kind == 12 and depth < 8:
-            return self.struct(depth + 1)
-        raise ValueError(kind)  # no page header holds lists or maps

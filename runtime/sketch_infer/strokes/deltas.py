@@ -15,6 +15,7 @@ import numpy.typing as npt
 from sketch_infer.errors import InputError
 from sketch_infer.strokes.pen_lines import PenLines
 from sketch_infer.strokes.preprocess import FloatArray, drawings_to_sketches
+from sketch_infer.strokes.simplify import MAX_POINTS
 
 Array = npt.NDArray[Any]
 
@@ -50,12 +51,16 @@ def stroke_3_to_sketches(sketches: Sequence[Array], first_row_moves: bool = Fals
         strokes as the network reads them, float32 (t, 3), and width / height of each.
 
     Raises:
-        InputError: if a sketch has fewer than two points, values that are not finite, or a pen that is not 0 or 1.
+        InputError: if a sketch has fewer than two points or more than `MAX_POINTS`, values that are not finite, or a
+            pen that is not 0 or 1.
     """
     points, line_ends, n_lines, n_points = [], [], [0], 0
     for sketch in sketches:
         drawn = np.flatnonzero(sketch.any(axis=1))
-        rows = sketch[: drawn[-1] + 1 if len(drawn) else 0].astype(np.float64)
+        n_drawn = int(drawn[-1]) + 1 if len(drawn) else 0
+        if n_drawn > MAX_POINTS:
+            raise InputError(f"expected a sketch of at most {MAX_POINTS} points, found {n_drawn}; thin it out")
+        rows = sketch[:n_drawn].astype(np.float64)
         # A first row of zeros is the first point itself: sketch-rnn's start token.
         from_origin = len(rows) > 0 and rows[0].any() and not first_row_moves
         if len(rows) + from_origin < 2:

@@ -17,6 +17,7 @@ from sketch_infer.strokes.deltas import check_pens, stroke_3_to_sketches, stroke
 from sketch_infer.strokes.each import prepare_each
 from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, as_array, as_strokes, n_points
 from sketch_infer.strokes.row_evidence import AS_THEY_ARE, RowEvidence
+from sketch_infer.strokes.simplify import MAX_POINTS
 
 Array = npt.NDArray[Any]
 
@@ -80,7 +81,7 @@ def _stroke_3(rows: Array) -> Array:
 
 
 def _recognize(sketches: Sequence[Array], input_format: RowFormat, found_out: bool) -> RowForm:
-    rows = RowEvidence.of(sketches)
+    rows = RowEvidence.of([rows[:MAX_POINTS] for rows in sketches])
     if rows is None:
         return RowForm("network" if input_format == "auto" else input_format, found_out)
     beyond = (rows.spans > _LARGEST_SPAN).any(axis=1)
