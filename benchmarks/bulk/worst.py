@@ -90,13 +90,13 @@ def dictionary(path: Path, n: int) -> None:
 
 
 WORST: dict[str, tuple[str, Callable[[Path, int], None], int]] = {
-    ".npz": ("worst.npz", npz, 600),
-    ".npy": ("worst.npy", npy, 12),
-    ".ndjson.gz, points": ("points.ndjson.gz", ndjson, 40),
-    ".ndjson.gz, objects": ("objects.ndjson.gz", objects, 8),
-    ".bin": ("worst.bin", binary, 40),
-    ".parquet, lists": ("nested.parquet", nested, 40),
-    ".parquet, text": ("text.parquet", dictionary, 256),
+    ".npz": ("worst.npz", npz, 200),
+    ".npy": ("worst.npy", npy, 4),
+    ".ndjson.gz, points": ("points.ndjson.gz", ndjson, 10),
+    ".ndjson.gz, objects": ("objects.ndjson.gz", objects, 4),
+    ".bin": ("worst.bin", binary, 8),
+    ".parquet, lists": ("nested.parquet", nested, 6),
+    ".parquet, text": ("text.parquet", dictionary, 40),
 }
 """By form: a file's name, who writes it, and for how many sketches."""
 

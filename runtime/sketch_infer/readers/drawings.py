@@ -48,6 +48,7 @@ def blocks_of(
     while block := _next_block(rows):
         n_rows += len(block)
         yield block
+        del block  # or else there would be two while the next one is read
         if file and file.seekable():
             position = file.tell()
             listener.advance(position - at)
@@ -98,6 +99,7 @@ def prepare_drawings(
             else:
                 listener.bad(InputError(f"{where}: {outcome}"), index)
             index += 1
+        del block, drawings, outcomes, record, outcome  # as above
 
 
 def _checked(record: object) -> object:

@@ -26,6 +26,8 @@ MAX_POINTS = 1_000_000
 _BLOCK_BYTES = 2**22
 _STREWN_BLOCK_BYTES = 2**24
 """In Fortran order a block is picked from all over the file, which is the faster the larger it is."""
+_FAR_APART = 2**16
+"""Bytes between two numbers of a sketch from which on a seek takes less time than reading what is between."""
 _MAX_HEADER_BYTES = 10_000
 _VERSIONS: dict[tuple[int, int], tuple[struct.Struct, Callable[[Any], Any]]] = {
     (1, 0): (struct.Struct("<H"), np.lib.format.read_array_header_1_0),
@@ -135,20 +137,22 @@ def _rows_in_order(name: str, file: Any, header: Header) -> Iterator[tuple[int, 
 def _rows_strewn(name: str, file: Any, header: Header) -> Iterator[tuple[int, Array]]:
     """Read an array in Fortran order, where one number of all sketches stands together."""
     n, points, columns = header.shape
-    start, size = file.tell(), header.dtype.itemsize
+    start, size, n_numbers = file.tell(), header.dtype.itemsize, points * columns
+    # Where the sketches are few, what is between their numbers is read too: a seek for each would take longer.
+    at_once = max(1, _BLOCK_BYTES // (n * size)) if n * size < _FAR_APART else 1
     for first in range(0, n, header.at_once):
         rows = min(header.at_once, n - first)
-        if rows == n:
-            content = file.read(n * header.row_bytes)
-        else:
-            runs = []
-            for number in range(points * columns):
-                file.seek(start + (number * n + first) * size)
-                runs.append(file.read(rows * size))
-            content = b"".join(runs)
-        if len(content) < rows * header.row_bytes:
-            raise InputError(f"{name}: not a whole .npy array (cut off while it was read); write it again")
-        yield first, np.frombuffer(content, header.dtype).reshape((rows, points, columns), order="F")
+        block = np.empty((n_numbers, rows), header.dtype)
+        for number in range(0, n_numbers, at_once):
+            count = min(at_once, n_numbers - number)
+            skipped, read = (0, n) if at_once > 1 else (first, rows)
+            file.seek(start + (number * n + skipped) * size)
+            content = file.read(count * read * size)
+            if len(content) < count * read * size:
+                raise InputError(f"{name}: not a whole .npy array (cut off while it was read); write it again")
+            numbers = np.frombuffer(content, header.dtype).reshape(count, read)
+            block[number : number + count] = numbers[:, first - skipped : first - skipped + rows]
+        yield first, block.reshape((columns, points, rows)).transpose(2, 1, 0)
 
 
 def can_seek(file: IO[bytes]) -> bool:

@@ -89,6 +89,8 @@ def rows_at_once(
             column = schema.column(number)
             if column.path.partition(".")[0] in columns:
                 most = min(most, _rows_of_chunk(file, chunk[_META_DATA], column))
+    except InputError:  # a ValueError, too
+        raise
     except (LookupError, TypeError, ValueError, OverflowError) as error:
         raise InputError("its pages are damaged") from error
     finally:
