@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -65,12 +64,13 @@ class Endless(io.RawIOBase):
 @pytest.mark.parametrize("byte", [b"\0", b"[", b" "])
 def test_a_line_without_an_end_is_given_up(byte: bytes) -> None:
     device = Endless(byte)
-    rows: Iterator[object] = read_rows("device", io.BufferedReader(device))
-    (first, _) = next(rows)  # type: ignore[misc]
-    assert "expected a line of at most 4194304 bytes" in str(first[1])
+    rows = read_rows("device", io.BufferedReader(device))
+    (_, first), _ = next(rows)
+    assert "expected a line of at most 4194304 bytes" in str(first)
     assert device.n_read < 2**23  # a run that stops here reads no further
-    (((_, last), _),) = list(rows)  # type: ignore[misc]
+    (_, last), _ = next(rows)
     assert "no line end within 67108864 bytes; the rest is not read" in str(last)
+    assert next(rows, None) is None
 
 
 def test_a_pipe_is_read_as_lines_or_refused(tmp_path: Path) -> None:
