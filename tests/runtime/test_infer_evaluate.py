@@ -84,7 +84,7 @@ def test_unknown_words_can_be_skipped(sketch_infer: Run, tiny_onnx: Path, labele
 
 
 def test_quiet_and_verbose(sketch_infer: Run, tiny_onnx: Path, labeled: Path) -> None:
-    np.save(labeled / "far.npy", [[[5, 5, 0], [5, 5, 0], [5, 5, 0], [5, 5, 1]]])
+    np.save(labeled / "far.npy", [[[5, 0, 0], [0, 5, 0], [-5, 0, 0], [0, -5, 1]]])
     options = (labeled, "--model", tiny_onnx)
     assert "note: " in sketch_infer(*options).stderr
     quiet = sketch_infer(*options, "--quiet").stderr
