@@ -153,7 +153,7 @@ def test_what_is_not_int8_is_not_called_so(tmp_path: Path, int8_onnx: Path, defa
 def test_values_beyond_the_range_are_refused(int8_onnx: Path) -> None:
     strokes = np.zeros((3, 10, 3))
     strokes[1, 4] = (0.5, -1.5, 0)
-    with pytest.raises(InputError, match=r"expected strokes within -1 and 1 for an int8 model, found 1\.5; min-max"):
+    with pytest.raises(InputError, match=r"expected strokes between -1 and 1 for an int8 model, found 1\.5; min-max"):
         Classifier(int8_onnx, "cpu").predict(strokes)
 
 

@@ -121,7 +121,7 @@ def test_a_torn_last_line_is_written_again(sketch_infer: Run, tiny_onnx: Path, l
         assert (tmp_path / "out.jsonl").read_bytes() == whole
     partial.write_bytes(whole.replace(b'"index": 1,', b'"index": 2,'))
     result = sketch_infer(*options, "--resume")
-    assert (result.exit_code, "what the interrupted run left is not of these inputs" in result.stderr) == (2, True)
+    assert (result.exit_code, "the interrupted run's results are not from these inputs" in result.stderr) == (2, True)
 
 
 def test_resume_and_its_usage(sketch_infer: Run, tiny_onnx: Path, lines: Path, tmp_path: Path) -> None:
@@ -142,5 +142,5 @@ def test_an_int8_model_skips_what_is_beyond_its_range(sketch_infer: Run, default
     result = sketch_infer(tmp_path / "far.npy", *options, "--on-error", "skip")
     assert result.exit_code == 1
     assert [json.loads(line)["index"] for line in result.stdout.splitlines()] == [0, 2]
-    assert f"skipped {tmp_path / 'far.npy'}: sketch 1: expected values within -1 and 1" in result.stderr
+    assert f"skipped {tmp_path / 'far.npy'}: sketch 1: expected values between -1 and 1" in result.stderr
     assert sketch_infer(tmp_path / "far.npy", *options).exit_code == 2

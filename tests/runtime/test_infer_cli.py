@@ -133,4 +133,4 @@ def test_cuda_is_not_spoken_of_where_there_is_no_card_and_nobody_asks(
 def test_random_weights_warn(sketch_infer: Run) -> None:
     result = sketch_infer(DRAWINGS, "--model", tiny.OTHER)
     assert result.exit_code == 0
-    assert "warning: this model's weights are random" in result.stderr
+    assert "warning: this model has random weights" in result.stderr

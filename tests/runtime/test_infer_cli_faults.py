@@ -35,7 +35,7 @@ def test_errors_are_one_line_with_exit_code_2_and_no_output(
         (tmp_path / "none.npy",): "none.npy: no such file",
         (tmp_path / "empty",): "files in this folder, found none",
         (strokes_file, tmp_path / "none.npy"): "none.npy: no such file",
-        (bad,): "bad.npy: row 0: expected finite values within -1,000,000 and 1,000,000, found NaN, infinity",
+        (bad,): "bad.npy: row 0: expected finite values between -1,000,000 and 1,000,000, found NaN, infinity",
         (lines,): "bad.ndjson:2: expected",
     }.items():
         result = sketch_infer(*sources, "--model", tiny_onnx, "--output", output)

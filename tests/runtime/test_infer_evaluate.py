@@ -80,7 +80,7 @@ def test_unknown_words_can_be_skipped(sketch_infer: Run, tiny_onnx: Path, labele
     assert result.exit_code == 1
     assert result.stdout.startswith("61 drawings")
     assert "zebra.ndjson: sketch 0: expected a word among the model's 5 classes, found 'zebra'" in result.stderr
-    assert result.stderr.endswith("Error: skipped 1 that cannot be used, see above; 61 were classified\n")
+    assert result.stderr.endswith("Error: skipped 1 that could not be used (see above); 61 were classified\n")
 
 
 def test_quiet_and_verbose(sketch_infer: Run, tiny_onnx: Path, labeled: Path) -> None:

@@ -69,5 +69,5 @@ def test_an_option_at_its_default_value_takes_no_side(sketch_infer: Run, monkeyp
 
 
 def test_strokes_are_asked_for_and_standard_input_is_read_once(sketch_infer: Run) -> None:
-    assert "expected STROKES, files to classify; or --self-check" in sketch_infer().stderr
+    assert "expected STROKES (files to classify) or --self-check" in sketch_infer().stderr
     assert "can be read only once" in sketch_infer("-", "-").stderr

@@ -92,14 +92,14 @@ def npy_bytes(array: np.ndarray) -> bytes:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", r"not a whole \.npy array"),
-        (b"hello world", r"not a whole \.npy array"),
-        (npy_bytes(np.zeros((9, 4, 3)))[:200], r"not a whole \.npy array"),
-        (npy_bytes(np.zeros((9, 4, 3)))[:20], r"not a whole \.npy array"),
-        (pickle.dumps([1, 2]), r"not a whole \.npy array"),
-        (npy_bytes(np.zeros((9, 4, 3))).replace(b"(9, 4, 3)", b"(-9,4, 3)"), r"not a whole \.npy array"),
-        (npy_bytes(np.zeros((9, 4, 3))).replace(b"(9, 4, 3), ", b"(" + b"9" * 10), r"not a whole \.npy array"),
-        (npy_bytes(np.zeros((9, 4, 3))).replace(b"{'descr'", b"((('descr"), r"not a whole \.npy array"),
+        (b"", r"not a complete \.npy array"),
+        (b"hello world", r"not a complete \.npy array"),
+        (npy_bytes(np.zeros((9, 4, 3)))[:200], r"not a complete \.npy array"),
+        (npy_bytes(np.zeros((9, 4, 3)))[:20], r"not a complete \.npy array"),
+        (pickle.dumps([1, 2]), r"not a complete \.npy array"),
+        (npy_bytes(np.zeros((9, 4, 3))).replace(b"(9, 4, 3)", b"(-9,4, 3)"), r"not a complete \.npy array"),
+        (npy_bytes(np.zeros((9, 4, 3))).replace(b"(9, 4, 3), ", b"(" + b"9" * 10), r"not a complete \.npy array"),
+        (npy_bytes(np.zeros((9, 4, 3))).replace(b"{'descr'", b"((('descr"), r"not a complete \.npy array"),
         (npy_bytes(np.array([[None, 1, 2]], dtype=object)), r"Python objects \(pickled\)"),
         (npy_bytes(np.zeros((4, 3), "U1")), "float or integer dtype, found <U1"),
         (npy_bytes(np.zeros((4, 3), [("x", "f4")])), r"found \[\('x', '<f4'\)\]"),
@@ -154,10 +154,10 @@ def test_ndjson_that_is_empty_or_not_text(tmp_path: Path) -> None:
 def test_gzip_that_is_none_or_truncated(tmp_path: Path) -> None:
     path = tmp_path / "drawings.ndjson.gz"
     path.write_bytes(b'{"drawing": []}\n')
-    refused(path, "not a whole gzip file")
+    refused(path, "not a complete gzip file")
     write_lines(path, *[{"drawing": DRAWING}] * 50)
     path.write_bytes(path.read_bytes()[:-10])
-    refused(path, "not a whole gzip file")
+    refused(path, "not a complete gzip file")
     path.write_bytes(b"")
     refused(path, "found none")
 

@@ -58,7 +58,7 @@ def test_coupled_rows_are_seen(tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_row_that_its_neighbours_move_fails(tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     coupling = {"alone": 0.0, "in another order": 0.0, "beside an outlier": 0.3}
     monkeypatch.setattr(self_check, "row_coupling", lambda *_: coupling)
-    assert "rows are independent: a row's answer moves" in run_self_check(tiny_onnx, "cpu").summary
+    assert "rows are independent: a row's answer changes" in run_self_check(tiny_onnx, "cpu").summary
 
 
 def test_accepted_nan_fails(tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,10 +81,10 @@ def test_both_wheels_fail_with_the_fix(tiny_onnx: Path, monkeypatch: pytest.Monk
 
 
 def test_cuda_that_does_not_start_fails(sketch_infer: Run, tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sketch_infer.inference.providers.missing_for_cuda", lambda _: "no NVIDIA driver here")
+    monkeypatch.setattr("sketch_infer.inference.providers.missing_for_cuda", lambda _: "no NVIDIA driver found")
     result = sketch_infer("--self-check", "--model", tiny_onnx, "--provider", "cuda")
     assert result.exit_code == 1
-    assert "FAIL: provider: CUDA did not start: no NVIDIA driver here" in result.stdout
+    assert "FAIL: provider: CUDA did not start: no NVIDIA driver found" in result.stdout
 
 
 @pytest.mark.parametrize(

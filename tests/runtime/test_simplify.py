@@ -138,7 +138,7 @@ def test_of_equally_far_points_the_first_is_the_corner_in_any_unit() -> None:
 
 def test_too_many_points_are_refused() -> None:
     line = [list(range(50_001)), [0, 1] * 25_000 + [0]]
-    with pytest.raises(InputError, match="expected a drawing of at most 50000 points, found 50001; thin it out"):
+    with pytest.raises(InputError, match="expected a drawing of at most 50000 points, found 50001; use fewer points"):
         simplify_drawing([line])
 
 

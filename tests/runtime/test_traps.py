@@ -81,6 +81,6 @@ def test_a_session_that_fails_on_cuda_is_not_the_models_fault(
 
 def test_a_wheel_without_cuda_is_named(tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CPU])
-    with pytest.raises(ProviderError, match=r"built for the CPU alone; CUDA needs onnxruntime-gpu\[cuda,cudnn\]"):
+    with pytest.raises(ProviderError, match=r"built for the CPU only; CUDA needs onnxruntime-gpu\[cuda,cudnn\]"):
         Classifier(tiny_onnx, "cuda")
     assert Classifier(tiny_onnx, "auto").provider == CPU

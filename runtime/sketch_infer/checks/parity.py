@@ -142,7 +142,7 @@ class ParityReport:
         where = f" on {self.provider}" if self.provider else ""
         what = "equal to eager PyTorch in shapes, dtypes and values"
         if worst.tolerance > FP32_TOLERANCE:
-            what = "eager PyTorch's shapes and dtypes, and near it in values"
+            what = "eager PyTorch's shapes and dtypes, and close to its values"
         if judged := [row.top1_agreement for row in self.rows if row.min_agreement]:
             what = f"eager PyTorch's shapes and dtypes, and its label for {min(judged):.1%} of drawings"
         difference = f"{worst.max_scaled:.1e} of the row's scale (tolerance {worst.tolerance:.0e})"

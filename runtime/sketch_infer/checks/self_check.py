@@ -163,7 +163,7 @@ def _check_rows(session: Session) -> Check:
         found = "equal bit for bit" if worst == 0 else f"within {worst:.1e} of the row's scale"
         return Check("rows are independent", True, f"{found} {how}")
     moved = ", ".join(f"{name} {value:.1e}" for name, value in coupling.items())
-    return Check("rows are independent", False, f"a row's answer moves: {moved} (tolerance {FP32_TOLERANCE:.0e})")
+    return Check("rows are independent", False, f"a row's answer changes: {moved} (tolerance {FP32_TOLERANCE:.0e})")
 
 
 def _place_nodes(file: ModelFile, opened: Session) -> dict[str, Counter[str]]:

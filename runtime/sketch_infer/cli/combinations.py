@@ -31,7 +31,7 @@ _OF_CLASSIFYING = (
 
 CONFLICTS: Mapping[tuple[str, str], str] = {
     ("--model FILE", "--precision"): "--precision chooses between the files of an installed model",
-    ("--quiet", "--verbose"): "one asks for less and the other for more",
+    ("--quiet", "--verbose"): "one prints less, the other more",
     ("--output -", "--output"): "- names no file; leave --output out to write to standard output",
     **{
         (f"--output FILE.{suffix}", "--format"): f"a .{suffix} file has one format; leave one of the two out"
@@ -121,6 +121,6 @@ def check_combination(context: click.Context, options: Options) -> None:
         if holds(one) and not holds(other):
             raise click.UsageError(f"{one} needs {other}")
     if not options.strokes and not (options.self_check or options.list_labels):
-        raise click.UsageError("expected STROKES, files to classify; or --self-check")
+        raise click.UsageError("expected STROKES (files to classify) or --self-check")
     if options.strokes.count(STDIN) > 1:
         raise click.UsageError("standard input, -, can be read only once")

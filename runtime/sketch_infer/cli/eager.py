@@ -56,7 +56,7 @@ class EagerComparison:
             InputError: if there was no batch.
         """
         if not self._eager:
-            raise InputError("no sketches to compare on: the input has no rows")
+            raise InputError("no sketches to compare: the input is empty")
         eager = {name: np.concatenate([outputs[name] for outputs in self._eager]) for name in OUTPUTS}
         onnx = {name: np.concatenate([getattr(predictions, name) for predictions in self._onnx]) for name in OUTPUTS}
         return compare_outputs(f"{len(onnx['logits'])} sketches", eager, onnx)

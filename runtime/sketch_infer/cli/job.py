@@ -93,9 +93,9 @@ class Job:
                 self._classify(JsonLinesWriter(partial, top_k))
         finally:
             if partial.kept and can_be_read_again(self._sources):
-                note("note: the sketches done so far are kept; the same command with --resume goes on after them")
+                note("note: the results so far are kept; run the same command with --resume to continue")
             elif partial.kept:
-                note(f"note: the lines so far are in {partial.path}; a pipe cannot be read again to resume after them")
+                note(f"note: the results so far are in {partial.path}; a run that reads a pipe cannot be resumed")
 
     def _classify(self, writer: Writer | None, with_bar: bool = True) -> None:
         length = self._classifier.metadata.sequence_length
@@ -128,10 +128,11 @@ class Job:
             note(f"warning: cut {self._n_cut} of {self._n_sketches} sketches to the network's {length} points")
         if self._tally:
             if not self._n_sketches:
-                raise InputError("no sketches to evaluate on: the input has no rows that can be used")
+                raise InputError("no sketches to evaluate: the input has none that can be used")
             found = self._tally.evaluation()
             say(json.dumps(found.to_dict(), indent=2) if as_json else format_evaluations({"": found}, terminal_width()))
         if self._reading.n_skipped:
             raise SkippedError(
-                f"skipped {self._reading.n_skipped} that cannot be used, see above; {self._n_sketches} were classified"
+                f"skipped {self._reading.n_skipped} that could not be used (see above); "
+                f"{self._n_sketches} were classified"
             )

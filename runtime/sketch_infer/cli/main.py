@@ -297,4 +297,4 @@ def _tell_about_model(classifier: Classifier, model: Path, options: Options) -> 
         reason = f"; no CUDA: {classifier.cuda_missing}" if classifier.provider == CPU and auto else ""
         note(f"running on {classifier.provider}{reason}")
     if classifier.metadata.random_weights:
-        note("warning: this model's weights are random, it was never trained: its labels mean nothing")
+        note("warning: this model has random weights: its labels mean nothing")

@@ -52,7 +52,7 @@ def run(options: Options, model: Path, output: Path) -> None:
         note(f"warning: cut {written.n_cut} of {written.n_sketches} sketches to the network's length")
     if written.n_errors:
         raise SkippedError(
-            f"skipped {written.n_errors} that cannot be used, for example {written.reason}; {output}/_errors names "
+            f"skipped {written.n_errors} that could not be used, for example {written.reason}; {output}/_errors lists "
             f"all; {written.n_sketches} were classified"
         )
 
@@ -124,7 +124,7 @@ def _errors_of_ray() -> Iterator[None]:
     except SketchError as error:
         raise _bare(error) or error from error
     except (ray.exceptions.RayError, ConnectionError, OSError, ValueError, RuntimeError) as error:
-        raise _bare(error) or EngineError(f"Ray broke off: {_first_line(error)}") from error
+        raise _bare(error) or EngineError(f"Ray failed: {_first_line(error)}") from error
 
 
 def _bare(error: BaseException | None) -> SketchError | None:

@@ -293,5 +293,5 @@ def _threshold(metadata: ModelMetadata, labels: Sequence[str] | None) -> float:
     if metadata.reject_below is None:
         raise InputError("this model has no threshold below which a drawing is none of its classes; do not reject")
     if labels is not None:
-        raise InputError("expected all of the model's classes where drawings are rejected: its threshold is for these")
+        raise InputError("rejecting needs all of the model's classes: its threshold was measured with them")
     return metadata.reject_below

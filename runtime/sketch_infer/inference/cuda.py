@@ -31,12 +31,12 @@ def has_nvidia_card() -> bool:
 def missing_for_cuda(onnxruntime: ModuleType) -> str:
     """Return what rules CUDA out before it is tried: wheel, driver or GPU; empty if nothing does."""
     if CUDA not in onnxruntime.get_available_providers():
-        return "this onnxruntime is built for the CPU alone; CUDA needs onnxruntime-gpu[cuda,cudnn] in its place"
+        return "this onnxruntime is built for the CPU only; CUDA needs onnxruntime-gpu[cuda,cudnn] instead"
     library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
     try:
         driver = ctypes.CDLL(library)
     except OSError:
-        return f"no NVIDIA driver here ({library} is missing)"
+        return f"no NVIDIA driver found ({library} is missing)"
     count = ctypes.c_int(0)
     # CUDA driver API: both calls return 0 (CUDA_SUCCESS) when they worked.
     status = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))

@@ -125,7 +125,7 @@ class Session:
             raise InputError(f"expected at most {self.max_rows} sketches a call on CUDA, found {len(strokes)}")
         if self.metadata.precision == "int8" and (largest := float(np.abs(strokes).max(initial=0.0))) > INT8_RANGE:
             raise InputError(
-                f"expected strokes within -{INT8_RANGE:g} and {INT8_RANGE:g} for an int8 model, found {largest:g}; "
+                f"expected strokes between -{INT8_RANGE:g} and {INT8_RANGE:g} for an int8 model, found {largest:g}; "
                 "min-max scale the drawings, or use the fp32 model"
             )
         return {STROKES: strokes}
@@ -152,9 +152,9 @@ def _points(drawings: Sketches) -> Feeds:
 
 
 def _why_not_cuda(metadata: ModelMetadata) -> str:
-    """Say why a model runs on the CPU alone; nothing if CUDA takes it."""
+    """Say why a model runs on the CPU only; nothing if CUDA takes it."""
     if metadata.precision == "int8":
         return "ONNX Runtime has no int8 LSTM for CUDA"
     if metadata.input_form == POINTS:
-        return "a model of pen points is proven on the CPU alone"
+        return "a model of pen points is proven on the CPU only"
     return ""

@@ -81,7 +81,7 @@ def _with_points(sketches: Iterator[Sketch], listener: ReadListener) -> Iterator
             )
         elif (found := len(sketch.drawing.points)) > MAX_POINTS:
             error = InputError(
-                f"{where}: expected a drawing of at most {MAX_POINTS} points, found {found}; thin it out"
+                f"{where}: expected a drawing of at most {MAX_POINTS} points, found {found}; use fewer points"
             )
             listener.bad(error, position)
         else:
@@ -96,7 +96,7 @@ def _in_int8_range(sketches: Iterator[Sketch], listener: ReadListener) -> Iterat
             continue
         listener.bad(
             InputError(
-                f"{sketch.source}: sketch {sketch.index}: expected values within -{INT8_RANGE:g} and {INT8_RANGE:g} "
+                f"{sketch.source}: sketch {sketch.index}: expected values between -{INT8_RANGE:g} and {INT8_RANGE:g} "
                 f"for an int8 model, found {largest:g}; min-max scale the drawing, or use the fp32 model"
             ),
             position,

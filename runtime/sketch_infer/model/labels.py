@@ -61,7 +61,7 @@ def read_labels(path: str | Path) -> list[str]:
         with reading_errors(path):
             lines = Path(path).read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: expected a UTF-8 text file, one label a line") from error
+        raise InputError(f"{path}: expected a UTF-8 text file with one label per line") from error
     # Windows' editors put a byte order mark before a file, and joined files have one in the middle.
     labels = (line.lstrip("\ufeff").strip() for line in lines)
     return [label for label in labels if label]

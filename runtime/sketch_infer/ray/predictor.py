@@ -127,7 +127,7 @@ class SketchPredictor:
         try:
             column = column.cast(pa.list_(pa.float32()))
         except pa.ArrowException as error:
-            raise InputError(f"expected strokes as list<float>, 3 numbers a point, found {column.type}") from error
+            raise InputError(f"expected strokes as list<float>, 3 numbers per point, found {column.type}") from error
         sources, indices = _column(batch, "source"), _column(batch, "index")
         sketches = {}
         for row, values in enumerate(strokes_of(column)):
@@ -149,7 +149,7 @@ class SketchPredictor:
 def _points(values: FloatArray | None, as_they_are: bool) -> FloatArray:
     if values is None or len(values) % INPUT_SIZE:
         found = "null" if values is None else f"{len(values)} numbers"
-        raise InputError(f"expected strokes of {INPUT_SIZE} numbers a point, found {found}")
+        raise InputError(f"expected strokes of {INPUT_SIZE} numbers per point, found {found}")
     ((strokes, _),) = prepare([values.reshape(-1, INPUT_SIZE)], RowForm("network", found_out=not as_they_are))
     return strokes
 

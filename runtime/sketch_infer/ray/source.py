@@ -63,7 +63,7 @@ def read_dataset(
     if STDIN in named:
         raise InputError("standard input cannot be read by a cluster; name files")
     if remote and len(remote) < len(named):
-        raise InputError(f"expected files all in one place, found {remote[0]} beside files of this machine")
+        raise InputError(f"expected all files in one place, found {remote[0]} beside files of this machine")
     if remote or filesystem:
         source = _SketchSource(named, filesystem, input_format, on_error == "skip")
     else:
@@ -93,7 +93,7 @@ def _files_here(named: list[str], on_error: OnError) -> dict[str, str]:
     for name in expand_folders(named):
         path = os.path.abspath(name)  # noqa: PTH100  # resolve() would follow links, whose target has another suffix
         if path in files:
-            raise InputError(f"{name}: named twice, so that source and index would not be one row's alone")
+            raise InputError(f"{name}: named twice; source and index would not identify a row")
         if on_error == "stop" and not Path(path).exists():
             raise InputError(f"{name}: no such file")
         files[path] = name

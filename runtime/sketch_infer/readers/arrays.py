@@ -45,7 +45,7 @@ def read_npz(
         raise
     # What a damaged archive raises besides BadZipFile, an unknown compression and a password among it.
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, LookupError) as error:
-        raise InputError(f"{source}: not a whole .npz file ({error}); write it again") from error
+        raise InputError(f"{source}: not a complete .npz file ({error}); write it again") from error
 
 
 def _open_member(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:

@@ -33,7 +33,7 @@ def _rows(source: str, file: BinaryIO) -> Iterator[tuple[Row, int]]:
             drawing = _drawing(file, n_strokes)
         except (struct.error, ValueError):
             # Where the next one begins is not known, so nothing after it can be read.
-            error = InputError("expected a whole drawing in binary form, found the file cut off or damaged here")
+            error = InputError("expected a complete drawing in binary form, found a truncated or damaged one")
             yield (where, error), 0
             return
         yield (where, {"drawing": drawing}), sum(2 * len(x) for x, _ in drawing)

@@ -90,8 +90,8 @@ def prepare_drawings(
                 if dense and not told:
                     told = True
                     listener.note(
-                        f"{where}: the points are closer than in simplified drawings, so it is read as raw, as others "
-                        "like it; --input-format simplified takes them as they are"
+                        f"{where}: its points are closer together than in simplified drawings, so it and "
+                        "others like it are read as raw; --input-format simplified takes them as they are"
                     )
                 word = record.get("word")
                 label = word if isinstance(word, str) else None

@@ -67,7 +67,7 @@ def _files_below(top: Path, listener: ReadListener) -> Iterator[Path]:
             listener.bad(InputError(f"{folder}: this folder cannot be read: {error.strerror or error}"))
             continue
         if (here := (status.st_dev, status.st_ino)) in above:
-            listener.note(f"{folder} is a link to a folder above it, and not read again")
+            listener.note(f"{folder} is a link to a folder above it; it is not read again")
             continue
         for path in entries:
             try:

@@ -53,7 +53,7 @@ def read_rows(source: str, file: BinaryIO) -> Iterator[tuple[Row, int]]:
         else:
             yield from _rows(source, file)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        yield (source, InputError(f"not a whole gzip file ({error})")), 0
+        yield (source, InputError(f"not a complete gzip file ({error})")), 0
     except OSError as error:
         yield (source, InputError(f"cannot be read: {error.strerror or error}")), 0
 

@@ -75,7 +75,7 @@ def read_header(name: str, file: Any, size: int, strewn: bool) -> Header:
         n_values = math.prod(np.array(shape, np.uint64).tolist())  # raises for what is no length
     except Exception as error:  # a damaged header is parsed as Python and raises whatever it triggers
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{name}: not a whole .npy array ({printable(reason, 200)}); write it again") from error
+        raise InputError(f"{name}: not a complete .npy array ({printable(reason, 200)}); write it again") from error
     if dtype.hasobject:
         raise InputError(
             f"{name}: expected a float or integer array, found Python objects (pickled); docs/input.md says how to "
@@ -95,7 +95,9 @@ def read_header(name: str, file: Any, size: int, strewn: bool) -> Header:
     # Without numbers there is no order.
     header = Header(dtype, (n, points, columns), fortran and n_values > 0, len(shape) == 2)
     if size - file.tell() < n_values * dtype.itemsize:
-        raise InputError(f"{name}: not a whole .npy array (its {size} bytes are too few for {shape}); write it again")
+        raise InputError(
+            f"{name}: not a complete .npy array (its {size} bytes are too few for {shape}); write it again"
+        )
     return header
 
 
@@ -130,7 +132,7 @@ def _rows_in_order(name: str, file: Any, header: Header) -> Iterator[tuple[int, 
         rows = min(header.at_once, n - start)
         content = file.read(rows * header.row_bytes)
         if len(content) < rows * header.row_bytes:
-            raise InputError(f"{name}: not a whole .npy array (cut off at row {start} or later); write it again")
+            raise InputError(f"{name}: not a complete .npy array (cut off at row {start} or later); write it again")
         yield start, np.frombuffer(content, header.dtype).reshape(rows, *sketch_shape)
 
 
@@ -149,7 +151,7 @@ def _rows_strewn(name: str, file: Any, header: Header) -> Iterator[tuple[int, Ar
             file.seek(start + (number * n + skipped) * size)
             content = file.read(count * read * size)
             if len(content) < count * read * size:
-                raise InputError(f"{name}: not a whole .npy array (cut off while it was read); write it again")
+                raise InputError(f"{name}: not a complete .npy array (cut off while it was read); write it again")
             numbers = np.frombuffer(content, header.dtype).reshape(count, read)
             block[number : number + count] = numbers[:, first - skipped : first - skipped + rows]
         yield first, block.reshape((columns, points, rows)).transpose(2, 1, 0)

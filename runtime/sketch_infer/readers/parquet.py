@@ -37,7 +37,7 @@ def read_parquet(
     except InputError:
         raise
     except (pyarrow.ArrowException, UnicodeDecodeError) as error:  # the second where damage hit a text
-        raise InputError(f"{source}: not a whole .parquet file ({str(error).splitlines()[0]})") from error
+        raise InputError(f"{source}: not a complete .parquet file ({str(error).splitlines()[0]})") from error
 
 
 def _rows(source: str, file: BinaryIO, table: Any, listener: ReadListener) -> Iterator[tuple[Row, int]]:

@@ -71,7 +71,7 @@ def stroke_3_to_sketches(sketches: Sequence[Array], first_row_moves: bool = Fals
         with np.errstate(over="ignore", invalid="ignore"):
             positions = np.cumsum(rows[:, :2], axis=0)
         if not np.isfinite(positions).all():
-            raise InputError("expected differences that add up to finite positions; bring the sketch to a smaller unit")
+            raise InputError("expected differences that add up to finite positions; scale the sketch down")
         lifted = rows[:, 2] == 1
         if from_origin:
             positions = np.concatenate([np.zeros((1, 2)), positions])

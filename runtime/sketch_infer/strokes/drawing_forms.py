@@ -64,7 +64,7 @@ def _drawing_to_columns(drawing: Any) -> Any:
 def _listed(value: Any) -> Any:
     """Return an array as a list of its rows."""
     if isinstance(value, np.ma.MaskedArray):
-        raise InputError("expected coordinates without a mask; leave the masked points out")
+        raise InputError("expected coordinates without a mask; remove the masked points")
     return list(value) if isinstance(value, np.ndarray) and value.ndim else value
 
 

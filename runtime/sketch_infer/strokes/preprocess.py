@@ -82,7 +82,7 @@ def as_array(values: object, columns: Sequence[int] = (INPUT_SIZE,)) -> npt.NDAr
     parts = values if isinstance(values, list | tuple) else [values]
     if any(np.ma.is_masked(part) for part in parts):
         raise InputError(
-            "expected strokes without masked values; fill masked rows at the end with zeros, leave others out"
+            "expected strokes without masked values; fill masked rows at the end with zeros, and remove others"
         )
     try:
         array = np.asarray(values)
@@ -117,7 +117,7 @@ def as_strokes(values: object, first_row: int = 0) -> FloatArray:
         # ONNX Runtime's CPU LSTM turns such values into plausible probabilities, so they must not reach it.
         where = "row" if strokes.ndim == 3 else "point"
         raise InputError(
-            f"expected finite values within -{MAX_VALUE:,.0f} and {MAX_VALUE:,.0f}, found NaN, infinity or larger in "
+            f"expected finite values between -{MAX_VALUE:,.0f} and {MAX_VALUE:,.0f}, found NaN, infinity or larger in "
             f"{where}{'s' * (bad.size > 1)} {_enumerate(bad + first_row)}; remove or repair them"
         )
     return strokes

@@ -110,12 +110,12 @@ def usable_bounds(drawings: PenLines) -> tuple[Points, Floats]:
         InputError: if a drawing's extent is not finite, or it has more than `MAX_POINTS` points.
     """
     if (most := int(np.diff(drawings.drawing_starts).max())) > MAX_POINTS:
-        raise InputError(f"expected a drawing of at most {MAX_POINTS} points, found {most}; thin it out")
+        raise InputError(f"expected a drawing of at most {MAX_POINTS} points, found {most}; use fewer points")
     low, high = drawings.bounds()
     with np.errstate(over="ignore"):
         extents = (high - low).max(axis=1)
     if not np.isfinite(extents).all():
-        raise InputError("expected coordinates whose extent is finite; bring the drawing to a smaller unit")
+        raise InputError("expected coordinates whose extent is finite; scale the drawing down")
     return low, extents
 
 

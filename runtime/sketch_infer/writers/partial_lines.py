@@ -157,7 +157,7 @@ class PartialLines:
             raise OutputError(f"{self._output}: another run is writing it")
         if self._resume and others and self.path.name not in names:
             raise OutputError(
-                f"{self._output}: expected the interrupted run's own command to resume it, found other inputs, model "
+                f"{self._output}: expected the command of the interrupted run, found other inputs, model "
                 f"or options; repeat that command, or remove {others[0]}"
             )
 
@@ -245,7 +245,7 @@ class PartialLines:
             sketch = next(sketches, None)
             if sketch is None or _key(line) != (sketch.source, sketch.index):
                 raise InputError(
-                    f"{self._output}: what the interrupted run left is not of these inputs; remove {self.path}"
+                    f"{self._output}: the interrupted run's results are not from these inputs; remove {self.path}"
                 )
         self._file.seek(self._done)
         yield from sketches
