@@ -1,4 +1,4 @@
-"""Classify pen strokes with a SketchRNN that was exported to ONNX: strokes in, labels out, no torch."""
+"""Classify pen strokes with a SketchRNN exported to ONNX: strokes in, labels out, without PyTorch."""
 
 import os
 

@@ -23,7 +23,7 @@ from sketch_infer.untrusted import one_line
 
 
 class SketchError(Exception):
-    """Base of all errors of this project; `exit_code` is what the commands end with."""
+    """Base of all errors of this project; commands end with its `exit_code`."""
 
     exit_code = 1
 
@@ -54,19 +54,19 @@ class ClassifierStateError(SketchError, RuntimeError):
 
 
 class SkippedError(SketchError, RuntimeError):
-    """Sketches that could not be used were left out, as asked for."""
+    """Sketches that could not be used were skipped, as requested."""
 
 
 class DependencyError(SketchError, ImportError):
-    """A package that the asked-for work needs is not installed."""
+    """A package that is needed for this is not installed."""
 
 
 class ProviderError(SketchError, RuntimeError):
-    """The asked-for execution provider did not start."""
+    """The requested execution provider did not start."""
 
 
 class EngineError(SketchError, RuntimeError):
-    """The cluster that was to run the work did not, or broke off."""
+    """The cluster could not be reached, or failed."""
 
 
 class ParityError(SketchError, AssertionError):
@@ -74,17 +74,17 @@ class ParityError(SketchError, AssertionError):
 
 
 def require_file(path: Path, what: str) -> None:
-    """Raise a ModelFileError, in one line, if there is no file at `path`; `what` says what was expected there."""
+    """Raise a one-line ModelFileError if there is no file at `path`; `what` names what was expected there."""
     if not path.is_file():
         raise ModelFileError(f"{path}: expected {what}, found {'a folder' if path.is_dir() else 'nothing'}")
 
 
 @contextmanager
 def reading_errors(what: str | Path, error: type[SketchError] = InputError) -> Iterator[None]:
-    """Raise what the system says of a file that cannot be read as `error`, in one line.
+    """Turn an OSError about a file that cannot be read into a one-line error.
 
     Args:
-        what: the file, as the message calls it.
+        what: the file, as the message names it.
         error: the class to raise.
     """
     try:
@@ -97,10 +97,10 @@ def reading_errors(what: str | Path, error: type[SketchError] = InputError) -> I
 
 @contextmanager
 def writing_errors(what: str | Path) -> Iterator[None]:
-    """Raise what the system says of a file that cannot be written as an `OutputError`, in one line.
+    """Turn an OSError about a file that cannot be written into a one-line `OutputError`.
 
     Args:
-        what: the file, as the message calls it.
+        what: the file, as the message names it.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""How often a classifier is right, and how well it knows: accuracy, confusions and calibration."""
+"""How often a classifier is right, and how well it knows that: accuracy, confusions and calibration."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ N_BINS = 15
 
 @dataclass(frozen=True)
 class Confusion:
-    """Sketches of the class `label` that were taken for another, in number and as a share of the class's sketches."""
+    """Sketches of class `label` that were mistaken for another class: their number and share of the class."""
 
     label: str
     taken_for: str
@@ -29,12 +29,12 @@ class Evaluation:
 
     Attributes:
         classes: class names.
-        top1: share of sketches whose likeliest class is their label.
-        top5: share of sketches whose label is among the five likeliest.
+        top1: share of sketches whose most likely class is their label.
+        top5: share of sketches whose label is among the five most likely classes.
         loss: mean of -log p(label), natural logarithm.
-        confusion: int64 (classes, classes), sketches by label (row) and likeliest class (column).
-        calibration: float64 (N_BINS, 3), by confidence (the likeliest class's probability): number of sketches, sum of
-            their confidences, number that are right.
+        confusion: int64 (classes, classes), number of sketches by label (row) and most likely class (column).
+        calibration: float64 (N_BINS, 3), by confidence (probability of the most likely class): number of sketches, sum
+            of their confidences, number that are right.
     """
 
     classes: tuple[str, ...]
@@ -49,7 +49,7 @@ class Evaluation:
 
     @property
     def confidence(self) -> float:
-        """Mean probability of the likeliest class."""
+        """Mean probability of the most likely class."""
         return float(self.calibration[:, 1].sum() / len(self))
 
     @property
@@ -69,7 +69,7 @@ class Evaluation:
         }
 
     def confusions(self, at_most: int = 10) -> list[Confusion]:
-        """Return what is taken for what most often, most frequent first."""
+        """Return which classes are mistaken for which, most frequent first."""
         wrong = self.confusion.copy()
         np.fill_diagonal(wrong, 0)
         counts = self.confusion.sum(axis=1)
@@ -98,9 +98,9 @@ class Evaluation:
 
 
 class Tally:
-    """Counts predictions as they come, so that any number of them is judged in the memory of a few counts.
+    """Counts predictions as they come, in constant memory.
 
-    Equally likely classes rank in the order of `classes`.
+    Ties are ranked in the order of `classes`.
 
     Args:
         classes: class names in the order of the columns.
@@ -160,7 +160,7 @@ class Tally:
 def evaluate(
     log_probs: npt.NDArray[np.floating], labels: npt.NDArray[np.integer], classes: Sequence[str]
 ) -> Evaluation:
-    """Judge predictions.
+    """Evaluate predictions.
 
     Args:
         log_probs: (N, classes), N >= 1.
@@ -168,7 +168,7 @@ def evaluate(
         classes: class names in the order of the columns.
 
     Raises:
-        ValueError: if there are no rows, or the shapes do not fit one another.
+        ValueError: if there are no rows, or the shapes do not match.
     """
     tally = Tally(classes)
     tally.add(log_probs, labels)

@@ -1,4 +1,4 @@
-"""Are two runs of the network the same? The comparison that exporter, tests and runtime share (numpy only)."""
+"""The comparison of two runs of a network, which exporter, tests and runtime share (NumPy only)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ class OutputParity:
 
     @property
     def problem(self) -> str:
-        """What does not hold and what would pass; empty when all holds."""
+        """What does not hold, and which tolerance would pass; empty if all holds."""
         if self.failure:
             return self.failure
         if self.eager_shape != self.onnx_shape:
@@ -106,12 +106,12 @@ class OutputParity:
 
 @dataclass(frozen=True)
 class ParityReport:
-    """Comparisons of ONNX with eager PyTorch; true when all hold, and printable as a table.
+    """Comparisons of ONNX with eager PyTorch; true if all hold, printable as a table.
 
     Attributes:
         rows: the comparisons.
-        provider: the execution provider that the model file ran on, where that is known.
-        notes: what there is to know of the model file beyond its outputs, one line each.
+        provider: the execution provider that the model file ran on, if known.
+        notes: facts about the model file beyond its outputs, one line each.
     """
 
     rows: tuple[OutputParity, ...]

@@ -1,4 +1,4 @@
-"""Strokes in, labels out: the library's front door."""
+"""The main class of the library: strokes in, labels out."""
 
 import os
 import threading
@@ -31,42 +31,42 @@ _DRAWINGS_AT_ONCE = 512
 
 
 class TruncationWarning(UserWarning):
-    """Sketches had more points than the network reads; their tails were ignored."""
+    """Sketches had more points than the network reads; the rest was ignored."""
 
 
 class ConversionWarning(UserWarning):
-    """Rows were not as the network reads them, and were brought there; the message says how."""
+    """Rows were not in the form that the network reads, and were converted; the message says how."""
 
 
 class Classifier:
     """Classify sketches with an exported model.
 
-    Several threads may share one. A pickled copy opens the same file again where it is unpickled, and refuses another
-    one. A child of a fork cannot use its parent's, because ONNX Runtime's threads are not copied: open one in each
-    process. `close`, or the end of a `with` block, gives the memory back.
+    Threads can share one classifier. A pickled copy opens the same file again where it is unpickled, and refuses a
+    file with other content. A forked process must open its own, because ONNX Runtime's threads are not copied.
+    `close`, or the end of a `with` block, frees the memory.
 
     Args:
-        model: path of an `.onnx` file that sketch-export wrote, or the name of an installed model,
-            "quickdraw-40" (the default) or "quickdraw-345"; or a file that was read already.
-        provider: "cuda", "cpu", or "auto" for CUDA where it starts and else the CPU.
-        batch_size: sketches per call into ONNX Runtime; 16 if None, or 256 on CUDA.
-        threads: batches that run at a time, each on one thread; None for as many as there are cores to use, and for one
-            on CUDA. With two or more, an fp32 model asked about one sketch at a time shares it between two threads,
-            from the second time on: that takes the memory of the model again.
-        labels: some of the model's classes, in any order: predictions choose among these alone, and their probabilities
-            sum to 1; all classes when None.
-        reject: whether predictions say in `rejected` which sketches are probably none of the model's classes.
+        model: path of an `.onnx` file written by sketch-export, or the name of an installed model, "quickdraw-40" (the
+            default) or "quickdraw-345"; or a `ModelFile` that was read already.
+        provider: "cuda", "cpu", or "auto" for CUDA if it starts, otherwise the CPU.
+        batch_size: sketches per call into ONNX Runtime; None for 16, or 256 on CUDA.
+        threads: number of batches that run in parallel, each on one thread; None for one per usable core, or one on
+            CUDA. With two or more, an fp32 model that is asked about one sketch at a time shares it between two
+            threads from the second call on, which takes the model's memory a second time.
+        labels: choose only among these classes of the model, in any order, with probabilities that sum to 1; None for
+            all classes.
+        reject: whether `Predictions.rejected` says which sketches are probably none of the model's classes.
 
     Attributes:
-        classes: what predictions choose among, in the order of their columns.
+        classes: the classes to choose among, in the order of the prediction's columns.
 
     Raises:
         ModelFileError: if the file is missing, damaged or breaks the contract.
-        ProviderError: if CUDA was asked for and did not start.
+        ProviderError: if CUDA was requested and did not start.
         DependencyError: if onnxruntime is not installed.
-        InputError: if a label is none of the model's classes, is repeated, or there is only one; if sketches shall be
-            rejected, and the model has no threshold for it or not all of its classes are chosen among.
-        ValueError: for another provider, or a batch_size or threads below 1.
+        InputError: if a label is unknown, repeated or the only one; or if sketches are to be rejected, and the model
+            has no threshold for it or `labels` leaves classes out.
+        ValueError: for an unknown provider, or a batch_size or threads below 1.
     """
 
     def __init__(
@@ -109,22 +109,22 @@ class Classifier:
 
     @property
     def metadata(self) -> ModelMetadata:
-        """What the model file says of itself: labels, sequence length, preprocessing and so on."""
+        """The model file's metadata, such as labels, sequence length and preprocessing."""
         return self._metadata
 
     @property
     def provider(self) -> str:
-        """The execution provider that really runs, for example "CPUExecutionProvider"."""
+        """The execution provider in use, for example "CPUExecutionProvider"."""
         return self._provider
 
     @property
     def cuda_missing(self) -> str:
-        """Why provider="auto" did not take CUDA; empty otherwise."""
+        """Why provider="auto" did not choose CUDA; empty otherwise."""
         return self._cuda_missing
 
     @property
     def content_sha256(self) -> str:
-        """Hash of the model file, which tells it from another one under the same path."""
+        """Hash of the model file's content."""
         digest: str = self._open_session().content_sha256
         return digest
 
@@ -135,7 +135,7 @@ class Classifier:
         self.close()
 
     def close(self) -> None:
-        """Give the model's memory back; later calls of `predict` fail. Closing twice does nothing."""
+        """Free the model's memory. Later calls of `predict` fail; closing twice does nothing."""
         if self._process != os.getpid():  # a fork's copy, whose lock a thread of the parent may hold
             self._session = self._shared = None
             return
@@ -173,19 +173,20 @@ class Classifier:
         """Classify one sketch or many.
 
         Args:
-            strokes: rows of (dx, dy, pen), any float or integer dtype: one sketch (T, 3), an array of sketches
-                (N, T, 3), or a list or iterator of N sketches (T, 3) of mixed lengths. Shorter sketches are
-                zero-padded; longer ones are cut with a TruncationWarning.
-            input_format: what the rows are, as of the command's `--input-format`. "network" takes them as they are;
-                "auto" finds out, and scales unscaled rows with a ConversionWarning.
+            strokes: rows of (dx, dy, pen), of any float or integer dtype: one sketch (T, 3), an array of sketches
+                (N, T, 3), or a list or iterator of N sketches (T, 3) of different lengths. Shorter sketches are padded
+                with zeros; longer ones are cut, with a TruncationWarning.
+            input_format: the form of the rows, as for `--input-format`. "network" takes them as they are; "auto"
+                detects unscaled rows and scales them, with a ConversionWarning.
 
         Returns:
             predictions for the N sketches in order (N = 1 for one sketch; N may be 0).
 
         Raises:
-            InputError: if the strokes have another shape or dtype, values that are not finite or, unless taken as they
-                are, are no differences or have a pen that is not 0 or 1; or if the model reads pen points.
-            ClassifierStateError: if the classifier was closed, or a fork copied it.
+            InputError: if the strokes have a wrong shape or dtype or values that are not finite; if they are not
+                differences, or have a pen other than 0 and 1, unless taken as they are; or if the model reads pen
+                points.
+            ClassifierStateError: if the classifier was closed, or copied by a fork.
         """
         opened = self._open_session()
         if self.metadata.input_form == POINTS:
@@ -210,22 +211,22 @@ class Classifier:
         return predictions if self._reject_below is None else predictions.rejecting(self._reject_below)
 
     def predict_drawing(self, drawing: Sequence[Any]) -> Predictions:
-        """Classify what a pen drew, as it was sampled.
+        """Classify one drawing, given as a pen sampled it.
 
-        The points are brought to the network's convention by the recipe of its training data: see `simplify_drawing`.
-        For a drawing in Quick, Draw!'s simplified form, call ``predict(drawing_to_sketch(drawing))``.
+        The points are simplified and scaled like the network's training data: see `simplify_drawing`. For a drawing in
+        Quick, Draw!'s simplified form, call ``predict(drawing_to_sketch(drawing))``.
 
         Args:
             drawing: list of strokes, each a list of points ``[x, y]`` or ``{"x": ..., "y": ...}``, an array (n, 2), or
-                columns ``[[x...], [y...]]``, x to the right and y down, in any unit; times are not read. A drawing in
-                which each stroke has two or three lists is taken as columns.
+                columns ``[[x...], [y...]]``; x to the right and y down, in any unit; times are ignored. A drawing whose
+                strokes all have two or three lists is taken as columns.
 
         Returns:
             predictions for the one drawing.
 
         Raises:
-            InputError: if the drawing is not built as above, is not finite, or has fewer than two points.
-            ClassifierStateError: if the classifier was closed, or a fork copied it.
+            InputError: if the drawing has another form, is not finite, or has fewer than two points.
+            ClassifierStateError: if the classifier was closed, or copied by a fork.
         """
         return self.predict_drawings([drawing])
 
@@ -233,10 +234,10 @@ class Classifier:
         """Classify drawings as `predict_drawing` does one.
 
         Args:
-            drawings: any number, from an iterator too.
+            drawings: any number of drawings; an iterator is fine.
 
         Raises:
-            InputError: if one of them cannot be used; it says which.
+            InputError: if a drawing cannot be used; the message says which.
         """
         opened = self._open_session()
         sketches: list[FloatArray] = []
@@ -255,15 +256,15 @@ class Classifier:
         return drawings_to_sketches(simplify(drawings))
 
     def predict_points(self, drawings: Sequence[FloatArray]) -> Predictions:
-        """Classify drawings whose points are rows of x, y and pen.
+        """Classify drawings given as rows of x, y and pen.
 
         Args:
-            drawings: float32 (n, 3) each, x to the right and y down in any unit, pen 1 on the last point of a stroke,
-                else 0.
+            drawings: float32 (n, 3) each; x to the right and y down, in any unit; pen is 1 on the last point of a
+                stroke, otherwise 0.
 
         Raises:
-            InputError: if one of them cannot be used; it says which.
-            ClassifierStateError: if the classifier was closed, or a fork copied it.
+            InputError: if a drawing cannot be used; the message says which.
+            ClassifierStateError: if the classifier was closed, or copied by a fork.
         """
         opened = self._open_session()
         return self._predict(opened, self._prepare(from_pen_points(drawings)) if drawings else [])

@@ -24,13 +24,13 @@ MODEL_NAMES = tuple(dict.fromkeys(name for name, _ in _FILES))
 
 @dataclass(frozen=True)
 class InstalledModel:
-    """A model that this installation has.
+    """A model of this installation.
 
     Attributes:
-        name: what `--model` and `Classifier` call it.
+        name: its name for `--model` and `Classifier`.
         precision: "fp32" or "int8".
-        path: of its file.
-        metadata: what the file says of itself.
+        path: its file.
+        metadata: the file's metadata.
     """
 
     name: str
@@ -44,10 +44,10 @@ def installed_model(name: str = DEFAULT, precision: Precision = "fp32") -> Path:
 
     Args:
         name: "quickdraw-40", the default, or "quickdraw-345".
-        precision: "fp32", or "int8" for the smaller and faster one.
+        precision: "fp32", or "int8" for the smaller and faster version.
 
     Raises:
-        ModelFileError: if the installation does not have it.
+        ModelFileError: if it is not installed.
     """
     if (name, precision) not in _FILES:
         raise ModelFileError(f"expected a model named {' or '.join(MODEL_NAMES)}, found {name!r}")
@@ -59,13 +59,13 @@ def installed_model(name: str = DEFAULT, precision: Precision = "fp32") -> Path:
 
 
 def default_model(precision: Precision = "fp32") -> Path:
-    """Return the path of the model that is used where none is named.
+    """Return the path of the default model.
 
     Args:
-        precision: "fp32", or "int8" for the smaller and faster one.
+        precision: "fp32", or "int8" for the smaller and faster version.
 
     Raises:
-        ModelFileError: if the installation does not have it.
+        ModelFileError: if it is not installed.
     """
     return installed_model(DEFAULT, precision)
 
@@ -86,10 +86,10 @@ def find_model(model: str | Path | None, precision: Precision = "fp32") -> Path:
 
 
 def installed_models() -> Iterator[InstalledModel]:
-    """Yield the models that this installation has.
+    """Yield the installed models.
 
     Raises:
-        ModelFileError: if a file of them is damaged.
+        ModelFileError: if a model file is damaged.
     """
     for name in MODEL_NAMES:
         for precision in get_args(Precision):

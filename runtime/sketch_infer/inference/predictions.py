@@ -1,4 +1,4 @@
-"""What the network says of sketches."""
+"""The network's answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +14,13 @@ _SHOWN = 3
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What the network says of N sketches.
+    """The network's answers for N sketches.
 
     Attributes:
         log_probs: float32 (N, classes), natural logarithms of the probabilities.
         logits: float32 (N, classes).
         classes: class names in the order of the columns.
-        rejected: bool (N,), which sketches are probably none of the classes; None if the classifier does not reject.
+        rejected: bool (N,), whether a sketch is probably none of the classes; None if the classifier does not reject.
     """
 
     log_probs: FloatArray
@@ -40,16 +40,16 @@ class Predictions:
 
     @property
     def label(self) -> str:
-        """The likeliest class of the one sketch.
+        """The most likely class of the only sketch.
 
         Raises:
-            ValueError: if there is not exactly one.
+            ValueError: if there is not exactly one sketch.
         """
         return self._one()[0]
 
     @property
     def probability(self) -> float:
-        """The probability of `label`, 0 to 1.
+        """The probability of `label`, from 0 to 1.
 
         Raises:
             ValueError: if there is not exactly one sketch.
@@ -78,18 +78,18 @@ class Predictions:
 
     @property
     def probabilities(self) -> FloatArray:
-        """float32 (N, classes); each row sums to 1."""
+        """Probabilities, float32 (N, classes); each row sums to 1."""
         return np.exp(self.log_probs)
 
     @property
     def labels(self) -> list[str]:
-        """The likeliest class of each sketch, rejected or not."""
+        """The most likely class of each sketch, rejected or not."""
         return [self.classes[column] for column in self.log_probs.argmax(axis=1)]
 
     def top_k(self, k: int = 5) -> list[list[tuple[str, float]]]:
-        """Return for each sketch the k likeliest classes with their probabilities, likeliest first.
+        """Return the k most likely classes of each sketch with their probabilities, most likely first.
 
-        Equally likely classes stand in the order of `classes`; k beyond their number gives all.
+        Ties are in the order of `classes`. If k exceeds the number of classes, all are returned.
 
         Raises:
             ValueError: if k is below 1.

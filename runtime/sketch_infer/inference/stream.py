@@ -22,19 +22,19 @@ SKETCHES_AT_ONCE = 512
 def classify_sketches(
     classifier: Classifier, sketches: Iterable[Sketch], listener: ReadListener | None = None
 ) -> Iterator[tuple[list[Sketch], Predictions]]:
-    """Classify sketches as they come.
+    """Classify any number of sketches as they arrive.
 
     Args:
         classifier: the model.
-        sketches: of `read_sketches`, for example; longer ones are cut to the network's length, see `Sketch.cut`.
-        listener: hears of sketches that this model does not take, by their positions; None to stop there.
+        sketches: for example from `read_sketches`; long ones are cut to the network's length.
+        listener: is told about sketches that this model cannot take, by position; None to stop at the first.
 
     Yields:
-        some sketches and their predictions, in input order.
+        blocks of sketches and their predictions, in input order.
 
     Raises:
-        InputError: if an int8 model gets a value beyond its range, a model of pen points a sketch that has none, or
-            reading the sketches fails.
+        InputError: if an int8 model gets a value outside of its range, a model of pen points gets a sketch without
+            them, or reading fails.
     """
     of_points = classifier.metadata.input_form == POINTS
     remaining = cut_to_length(sketches, classifier.metadata.sequence_length, with_drawings=of_points)

@@ -67,10 +67,10 @@ def points_feeds(drawings: Sketches) -> Feeds:
 
 @dataclass(frozen=True)
 class Probes:
-    """Sketches with eager PyTorch's own answers, so that a device without torch can compare itself to it.
+    """Sketches with eager PyTorch's own answers, with which a device without PyTorch can check itself.
 
     Attributes:
-        names: what each of the P sketches is.
+        names: what each of the P sketches shows.
         sketches: as the model reads them, P strokes or a tuple of pen points.
         outputs: by output name, float32 (P, classes).
     """
@@ -109,23 +109,23 @@ class Probes:
 
 @dataclass(frozen=True)
 class ModelMetadata:
-    """What the model file says of itself, in its `metadata_props`.
+    """The metadata of a model file, from its `metadata_props`.
 
     Attributes:
         labels: class names in the order of the outputs.
         sequence_length: points per sketch that the network reads.
-        preprocessing: what the input is, of `PREPROCESSINGS` as of the export.
-        input_form: what the file reads, "strokes", or "points" that it prepares itself.
+        preprocessing: the convention of the input, one of `PREPROCESSINGS`.
+        input_form: what the file reads: "strokes", or "points" that it prepares itself.
         precision: of the LSTMs and the head, "fp32" or "int8".
         random_weights: whether the network was never trained, so that its labels mean nothing.
-        weights_sha256: hash over the state dict that was exported.
-        int8_agreement: of an int8 file, how near it came to eager PyTorch on drawings: "drawings" (how many),
+        weights_sha256: hash of the exported state dict.
+        int8_agreement: for int8, how close it is to eager PyTorch on drawings: "drawings" (their number),
             "top1_agreement" (share) and "max_logit_difference"; empty for fp32.
-        tolerance: the parity bounds that the file was proven to meet, by name.
-        tool_versions: versions of what made the file, by package.
+        tolerance: the bounds that the file was proven to meet, by name.
+        tool_versions: versions of the packages that made the file.
         probes: sketches with eager PyTorch's outputs.
-        reject_below: probability of the likeliest class below which a drawing is probably none of the classes; 95 % of
-            the drawings that the network was validated on lie above. None if it is not known.
+        reject_below: probability of the most likely class below which a drawing is probably none of the classes; 95 %
+            of the validation drawings are above. None if unknown.
     """
 
     labels: tuple[str, ...]

@@ -24,17 +24,17 @@ Format = TypeVar("Format", bound=str)
 
 
 def expand_folders(sources: Iterable[str], listener: ReadListener | None = None) -> list[str]:
-    """Replace each folder by the files below it that can be read, sorted by name; hidden ones are left out.
+    """Replace each folder by the files in it and below that can be read, sorted by name, without hidden ones.
 
-    Links to files and folders are followed, but for a link to a folder that it is in itself.
+    Links to files and folders are followed, except a link to a folder that contains it.
 
     Args:
         sources: files and folders.
-        listener: hears of what cannot be used below a folder; None to stop there.
+        listener: is told about what cannot be used in a folder; None to stop at the first.
 
     Raises:
-        InputError: if a folder has no such file or cannot be read, a link in it leads nowhere, or a file's name belongs
-            to a pipe or a device. With a `listener` that goes on, it is told instead.
+        InputError: if a folder has no such file or cannot be read, if a link leads nowhere, or if a name belongs to a
+            pipe or device. A `listener` that continues is told instead.
     """
     listener = listener or ReadListener()
     files: list[str] = []
@@ -100,19 +100,19 @@ def read_sketches(
     listener: ReadListener | None = None,
     opened: BinaryIO | None = None,
 ) -> Iterator[Sketch]:
-    """Read a file's sketches one by one, in bounded memory.
+    """Read the sketches of a file one by one, in bounded memory.
 
     Args:
-        source: `.npy` of one sketch (T, 3 or 5) or of many (N, T, 3 or 5); `.npz` of such arrays; `.ndjson` or
-            `.ndjson.gz` with one Quick, Draw! drawing a line; `.parquet` with one a row; `.bin`, their binary form; `-`
-            for `.ndjson` on standard input.
-        input_format: what the numbers mean; "auto" finds out as the table in docs/input.md says.
-        listener: hears of what cannot be used; None to stop there.
-        opened: the file itself, seekable and at its start, where `source` is but its name: one in an object store.
+        source: `.npy` with one sketch (T, 3 or 5) or many (N, T, 3 or 5); `.npz` with such arrays; `.ndjson` or
+            `.ndjson.gz` with one drawing per line; `.parquet` with one per row; `.bin`; or `-` for `.ndjson` on
+            standard input.
+        input_format: the form of the content; "auto" detects it as docs/input.md describes.
+        listener: is told about what cannot be used; None to stop at the first.
+        opened: the file itself, seekable and at its start, if `source` is only its name, as for object stores.
 
     Raises:
-        InputError: when the file cannot be used, at the first sketch that shows it; it names file and row or
-            line. With a `listener` that goes on, it is told instead.
+        InputError: at the first sketch that cannot be used, with file and row or line. A `listener` that continues is
+            told instead.
     """
     listener = listener or ReadListener()
     try:

@@ -1,13 +1,13 @@
-"""Who hears what a reader tells besides the sketches: what cannot be used, how far it is, how it took the file."""
+"""Listeners, which readers tell what cannot be used, how far they are, and how they understood a file."""
 
 from sketch_infer.errors import InputError
 
 
 class ReadListener:
-    """Hears from a reader; this one stops at the first sketch that cannot be used.
+    """Listens to a reader; this one stops at the first sketch that cannot be used.
 
     Attributes:
-        skips: whether reading goes on after `bad`.
+        skips: whether reading continues after `bad`.
     """
 
     skips = False
@@ -32,10 +32,10 @@ class ReadListener:
 
 
 class CollectingListener(ReadListener):
-    """Keeps what it hears.
+    """Collects what it is told.
 
     Args:
-        skips: whether to go on after a sketch that cannot be used.
+        skips: whether to continue after a sketch that cannot be used.
 
     Attributes:
         errors: by position, which is None for a whole file.

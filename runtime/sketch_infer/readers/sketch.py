@@ -30,16 +30,16 @@ def check_on_error(on_error: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """A sketch and where it came from.
+    """A sketch and its origin.
 
     Attributes:
-        source: the file as the user named it.
-        index: 0-based position among the file's sketches, those that cannot be used included.
+        source: the file, as the user named it.
+        index: position among the file's sketches from 0, counting those that cannot be used.
         strokes: float32 (T, 3), without padding.
-        label: the word that the file has for it, which need not be one of a model's classes; None without one.
-        aspect: width / height of the drawing, which the strokes have lost; 1 where it is not known.
-        cut: whether points were left out that a network does not read; see `cut_to_length`.
-        drawing: its pen lines as the file has them, for a model that reads pen points; None where the file has strokes.
+        label: the word that the file gives for it, not necessarily a class of the model; None if there is none.
+        aspect: width / height of the drawing, which the strokes no longer show; 1 if unknown.
+        cut: whether points were dropped that a network does not read; see `cut_to_length`.
+        drawing: its pen lines as in the file, for a model that reads pen points; None if the file has strokes.
     """
 
     source: str

@@ -1,8 +1,8 @@
-"""Pen strokes as the network reads them: the one definition of the preprocessing.
+"""Pen strokes as the network reads them: the only definition of the preprocessing.
 
-A *drawing* is what people draw: pen lines, each a pair of x and y lists, in any unit. A *sketch* is its
-stroke-3 form, a float32 array (T, 3) of rows (dx, dy, pen). The network reads batches of sketches brought to
-one length, float32 (N, sequence_length, 3), padded with zero rows.
+A *drawing* is what people draw: pen lines, each with a list of x and a list of y, in any unit. A *sketch* is its
+stroke-3 form, a float32 array (T, 3) of rows (dx, dy, pen). The network reads batches of sketches of one length,
+float32 (N, sequence_length, 3), padded with rows of zeros.
 """
 
 from collections.abc import Sequence
@@ -32,20 +32,20 @@ PREPROCESSING = (
 
 
 def drawing_to_sketch(drawing: object) -> FloatArray:
-    """Bring a drawing in Quick, Draw! form to stroke-3.
+    """Convert a drawing in Quick, Draw!'s simplified form to stroke-3.
 
-    The recipe is that of Google's Quick, Draw! RNN classifier tutorial: per axis x' = (x - min) / (max - min),
-    an axis without extent divided by 1 instead, then first differences.
+    As in Google's Quick, Draw! RNN classifier tutorial: for each axis x' = (x - min) / (max - min), where an axis
+    without extent is divided by 1, then first differences.
 
     Args:
-        drawing: list of strokes, each ``[[x...], [y...]]`` or a list of points (see `to_columns`); times are not read.
+        drawing: list of strokes, each ``[[x...], [y...]]`` or a list of points (see `to_columns`); times are ignored.
 
     Returns:
-        float32 (T, 3) of (dx, dy, pen), T = number of points - 1.
+        float32 (T, 3) of (dx, dy, pen), where T = number of points - 1.
 
     Raises:
-        InputError: if the drawing is not built as above, has a value that is not a finite number, or has
-            fewer than two points.
+        InputError: if the drawing has another form, has a value that is not a finite number, or has fewer than two
+            points.
     """
     (sketch,) = drawings_to_sketches(PenLines.of([drawing]))
     return sketch
@@ -99,14 +99,14 @@ def as_strokes(values: object, first_row: int = 0) -> FloatArray:
     """Check strokes and convert them to float32.
 
     Args:
-        values: one sketch (T, 3) or N of them (N, T, 3), of any float or integer dtype.
-        first_row: what messages count the rows from, for a block of a larger array.
+        values: one sketch (T, 3) or many (N, T, 3), of any float or integer dtype.
+        first_row: number of the first row in messages, for a block of a larger array.
 
     Returns:
         float32 of the same shape; the input itself if it already is float32.
 
     Raises:
-        InputError: for another dtype, rank or last axis, masked values, or values that are NaN, infinite or beyond
+        InputError: for another dtype or shape, masked values, or values that are NaN, infinite or beyond
             `MAX_VALUE`; it names the rows (of N sketches) or points (of one).
     """
     # What overflows float32 becomes infinite and is refused below, as is NaN, of which some kinds would warn.
@@ -129,15 +129,15 @@ def _enumerate(numbers: npt.NDArray[np.intp], at_most: int = 8) -> str:
 
 
 def to_batch(sketches: Sequence[FloatArray], sequence_length: int) -> tuple[FloatArray, int]:
-    """Stack sketches to the network's input, zero-padded or cut to one length.
+    """Stack sketches into the network's input, padded with zeros or cut to one length.
 
     Args:
-        sketches: N float32 arrays (T, 3), T free.
+        sketches: N float32 arrays (T, 3), of any T.
         sequence_length: points per sketch that the network reads.
 
     Returns:
-        float32 (N, sequence_length, 3), and how many sketches lost points by the cut. Dropping rows that are
-        zero, as padding is, loses nothing and does not count.
+        float32 (N, sequence_length, 3), and the number of sketches that lost points. Dropping rows of zeros, as in
+        padding, does not count.
     """
     batch = np.zeros((len(sketches), sequence_length, INPUT_SIZE), np.float32)
     n_cut = 0

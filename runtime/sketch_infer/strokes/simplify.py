@@ -52,21 +52,21 @@ Floats = npt.NDArray[np.float64]
 
 
 def simplify_drawing(drawing: Sequence[Any], epsilon: float = EPSILON) -> list[list[list[int]]]:
-    """Simplify a drawing by the data set's recipe.
+    """Simplify a drawing by the recipe of the Quick, Draw! data set.
 
-    The drawing is shifted to (0, 0) and scaled so that its larger side is 255; each stroke is resampled at a
-    spacing of 1 and reduced by the Ramer-Douglas-Peucker algorithm.
+    The drawing is moved to (0, 0) and scaled so that its larger side is 255. Each stroke is resampled with a spacing
+    of 1 and reduced by the Ramer-Douglas-Peucker algorithm.
 
     Args:
         drawing: list of strokes, each ``[[x...], [y...]]`` or a list of points (see `to_columns`), in any unit; times
-            are not read. Strokes without points are left out.
-        epsilon: largest distance of a left-out point from the line that replaces it.
+            are ignored. Strokes without points are dropped.
+        epsilon: largest distance of a dropped point from the line that replaces it.
 
     Returns:
-        list of strokes ``[[x...], [y...]]`` of integers 0..255.
+        list of strokes ``[[x...], [y...]]`` of integers from 0 to 255.
 
     Raises:
-        InputError: if the drawing is not built as above, is not finite, or has fewer than two points or more than
+        InputError: if the drawing has another form, is not finite, or has fewer than two points or more than
             `MAX_POINTS`.
     """
     (strokes,) = simplify(PenLines.of([drawing]), epsilon).to_drawings()
