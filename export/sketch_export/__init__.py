@@ -1,4 +1,4 @@
-"""SketchRNN from PyTorch to ONNX, with proof."""
+"""Export a SketchRNN from PyTorch to ONNX, and prove that the file computes the same network."""
 
 from .exporter import NotProvenError, export_onnx
 from .proof import prove

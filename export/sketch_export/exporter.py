@@ -74,30 +74,30 @@ def export_onnx(
     reject_below: float | None = None,
     input_form: InputForm = "strokes",
 ) -> ParityReport:
-    """Export a network to one ONNX file and prove it; the file appears only when the proof holds.
+    """Export a network to one ONNX file and prove it. The file is written only if the proof holds.
 
     Args:
-        model: a SketchRNN, or a module of your own with the same attribute names, which is run on the probes and
-            compared with a SketchRNN of its weights first; it is not changed.
+        model: a SketchRNN, or your own module with the same attribute names, which is first run on the probes and
+            compared with a SketchRNN that has its weights. It is not changed.
         path: the `.onnx` file to write; an existing one is replaced.
-        labels: class names in the order of the outputs; "class 0", "class 1" ... when None.
+        labels: class names in the order of the outputs; None for "class 0", "class 1", ...
         opset: ONNX operator set, 18 to 20.
         initial_state: add inputs h_0 and c_0, each float32 (n_layers * 2, batch, hidden_size).
-        random_weights: record that the network was never trained, so that the runtime warns of its labels.
+        random_weights: record that the network was never trained, so that the runtime warns about its labels.
         graph: "fast" for the graph that skips padding, "plain" for PyTorch's own operations one for one.
-        precision: "int8" for a smaller and faster file whose answers are near to eager PyTorch's; it takes the fast
-            graph and no initial states.
-        reject_below: probability of the likeliest class below which a drawing is probably none of the classes.
-        input_form: "points" for a file that takes pen points as a device samples them, and prepares them itself.
+        precision: "int8" for a smaller and faster file whose answers are close to eager PyTorch's; it needs the fast
+            graph without initial states.
+        reject_below: probability of the most likely class below which a drawing is probably none of the classes.
+        input_form: "points" for a file that reads points as a device samples them and prepares them itself.
 
     Returns:
         the proof: every output compared at every batch size; its notes say what the fast graph could not use.
 
     Raises:
-        InputError: if the path does not end in .onnx, the labels do not fit, or the network does not read
-            (dx, dy, pen) or has one class.
-        ValueError: for another graph, precision or input form, or for int8 or points with what they do not take.
-        ParityError: if a module of your own answers otherwise than a SketchRNN with its weights.
+        InputError: if the path does not end in .onnx, the labels do not match, or the network does not read
+            (dx, dy, pen) or has only one class.
+        ValueError: for an unknown graph, precision or input form, or for a combination that int8 or points exclude.
+        ParityError: if your own module answers differently from a SketchRNN with its weights.
         NotProvenError: if ONNX Runtime's outputs differ from eager PyTorch's.
         OutputError: if the file cannot be written.
     """

@@ -62,19 +62,19 @@ def prove(
     """Prove a model file against eager PyTorch and, in fp32, against the same network in float64.
 
     Args:
-        path: of the file, or the file read already.
+        path: the file's path, or the file as it was read.
         model: the network that it must be.
         provider: where to run the file.
         batches: batch sizes.
-        extra: name and strokes, float32 (N, sequence_length, 3), of a further case; of drawings, for int8.
+        extra: name and strokes, float32 (N, sequence_length, 3), of one more case; drawings, for int8.
 
     Returns:
-        the comparison of both outputs in every case; true when all hold.
+        the comparison of both outputs in every case; true if all hold.
 
     Raises:
-        ModelFileError: if the file breaks ONNX's rules or the contract of the model file, or says int8 and is not.
-        ParityError: if it was exported from other weights than the model's.
-        ProviderError: if CUDA was asked for and did not start.
+        ModelFileError: if the file breaks ONNX's rules or the contract of model files, or claims to be int8 and is not.
+        ParityError: if it was exported from other weights.
+        ProviderError: if CUDA was requested and did not start.
     """
     file = ModelFile.read(path)
     file.check()

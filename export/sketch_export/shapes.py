@@ -1,4 +1,4 @@
-"""The shape of every layer, three ways: by formula, as eager PyTorch ran, as the ONNX graph ran."""
+"""The shape of every layer, determined in three ways: by formula, in eager PyTorch, in the ONNX graph."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,15 +35,15 @@ class LayerShape:
 
 
 def layer_shapes(model: SketchRNN, batch: int) -> list[LayerShape]:
-    """Compute and observe every layer's output shape at a batch size.
+    """Determine every layer's output shape at a batch size.
 
     Args:
         model: the network.
         batch: rows of the input that eager PyTorch and ONNX Runtime run.
 
     Returns:
-        one entry a layer in the order of the data's way; h_n and c_n are the LSTM's final states. Dropout leaves no
-        ONNX node: its ONNX shape is that of the tensor which the next layer reads.
+        one entry per layer, from input to output; h_n and c_n are the LSTM's final states. Dropout leaves no ONNX node:
+        its ONNX shape is that of the tensor that the next layer reads.
     """
     formula = formula_shapes(model.config, batch)
     strokes = torch.zeros(batch, model.config.sequence_length, model.config.input_size)

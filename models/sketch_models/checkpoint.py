@@ -40,14 +40,14 @@ _SAVE_IT_SO = "load it in your own code and save it with torch.save(model.state_
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A network with what its file says of it.
+    """A network and what its file says about it.
 
     Attributes:
         model: the network, float32, in eval mode.
         labels: class names in the order of the outputs; None if the file has none.
-        metadata: what else a safetensors file records (provenance, metrics ...), text by name.
-        has_config: whether the file says the network's sizes; else they follow from the shapes of its tensors alone.
-        notes: what was taken from the file and what was not, where it holds more than a state dict.
+        metadata: other text that a safetensors file records by name, such as provenance or metrics.
+        has_config: whether the file states the network's sizes; otherwise they follow from its tensors' shapes.
+        notes: what was taken from the file and what was not, if it holds more than a state dict.
     """
 
     model: SketchRNN
@@ -58,13 +58,13 @@ class Checkpoint:
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Load a SketchRNN from what a training script saved or from a `.safetensors` file.
+    """Load a SketchRNN from what a training script saved, or from a `.safetensors` file.
 
-    A file of `torch.save` holds a state dict, or a checkpoint of a training framework with one inside. Weights of any
-    float dtype become float32. Sizes come from the file's config if it has one, else from the shapes of its tensors.
+    A file from `torch.save` holds a state dict, or a training framework's checkpoint with one inside. Weights of any
+    float dtype become float32. Sizes come from the file's config if it has one, otherwise from its tensors' shapes.
 
     Raises:
-        ModelFileError: if the file is missing, of another kind, unreadable, or not a SketchRNN.
+        ModelFileError: if the file is missing, unreadable, of another kind, or not a SketchRNN.
     """
     path = Path(path)
     require_file(path, "a checkpoint file")
@@ -110,21 +110,21 @@ def save_checkpoint(
     head_knots: Sequence[int] | None = None,
     head_in_8_bits: bool = False,
 ) -> None:
-    """Write a `.safetensors` checkpoint, whole or not at all.
+    """Write a `.safetensors` checkpoint, completely or not at all.
 
     Args:
         path: the file; an existing one is replaced.
         model: the network.
         labels: class names in the order of the outputs.
-        metadata: further text by name; "config" and "labels" are this function's own.
-        dtype: storage of the weights; float16 halves the file, and what it restores to are then the weights.
-        head_knots: time steps, from the first to the last, between which the head is linear; it is then stored at
-            these steps only.
-        head_in_8_bits: store the weights at the knots in 8 bits, with a scale by class and knot; what they restore to
-            are then the weights.
+        metadata: more text by name; "config" and "labels" are reserved.
+        dtype: storage type of the weights. float16 halves the file; the weights are then what it restores to.
+        head_knots: time steps, from the first to the last, between which the head is linear; only the weights at these
+            steps are stored.
+        head_in_8_bits: store the weights at the knots in 8 bits, with one scale per class and knot; the weights are
+            then what they restore to.
 
     Raises:
-        InputError: if the labels do not fit the network.
+        InputError: if the labels do not match the network.
         OutputError: if the file cannot be written.
         ValueError: if the head is not linear between the knots, to the precision of `dtype`.
     """

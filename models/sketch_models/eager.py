@@ -1,4 +1,4 @@
-"""Eager PyTorch's own answer, which everything else is compared with."""
+"""Eager PyTorch's answer, with which everything else is compared."""
 
 import copy
 from collections.abc import Mapping
@@ -25,14 +25,14 @@ def run_eager(
     Args:
         model: the network; it is neither moved nor changed.
         strokes: float32 (N, sequence_length, 3).
-        state: initial h_0 and c_0, each float32 (n_layers * 2, N, hidden_size); zeros when None.
-        dtype: torch.float64 gives the reference that float32 runs are measured against.
+        state: initial h_0 and c_0, each float32 (n_layers * 2, N, hidden_size); None for zeros.
+        dtype: torch.float64 gives the reference against which float32 runs are measured.
 
     Returns:
         log_probs and logits by name, each (N, classes) of `dtype`.
 
     Raises:
-        ValueError: if a shape does not fit the network.
+        ValueError: if a shape does not match the network.
     """
     network = copy.deepcopy(model).to(device="cpu", dtype=dtype).eval()
     chunks = []

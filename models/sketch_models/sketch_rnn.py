@@ -71,11 +71,10 @@ class SketchRNNConfig:
 
 
 class SketchRNN(nn.Module):
-    """Classify sketches of (dx, dy, pen) rows.
+    """Classifies sketches of (dx, dy, pen) rows.
 
-    There is no activation between the convolutions: the stem is one linear map by design. A state dict of any
-    module with the same attribute names and sizes loads unchanged. The arguments are those of
-    `SketchRNNConfig`, which checks them.
+    There is no activation between the convolutions, so together they are one linear map. The state dict of any module
+    with the same attribute names and sizes loads unchanged. The arguments are those of `SketchRNNConfig`.
     """
 
     def __init__(

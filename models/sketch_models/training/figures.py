@@ -20,9 +20,7 @@ def new_figure(width: float, height: float) -> "Figure":
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise DependencyError(
-            "pictures need matplotlib; install it with: pip install 'sketchrnn-edge[plot]'"
-        ) from error
+        raise DependencyError("pictures need matplotlib; install it with: pip install matplotlib") from error
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure

@@ -1,12 +1,12 @@
-"""Drawings on a cluster, with Ray Data: the same answers as those of one process, row for row.
+"""Classify drawings on a cluster with Ray Data; the answers are those of one process, row for row.
 
-    from sketch_infer.ray import predict_dataset, read_dataset, write_dataset
+    from sketch_infer.ray import predict_dataset, read_dataset
 
     found = predict_dataset(read_dataset("s3://drawings/2026/"), actors=63)
     found.write_parquet("s3://answers/2026/")
 
-`SketchPredictor` is the class for `Dataset.map_batches` underneath, for data sets that are already Ray's. To import
-this package is to import ray; nothing else in `sketch_infer` does.
+For data sets that are already Ray's, use `SketchPredictor` with `Dataset.map_batches`. Importing this package imports
+Ray; nothing else in `sketch_infer` does.
 """
 
 from sketch_infer.errors import DependencyError

@@ -37,25 +37,25 @@ def predict_dataset(
     input_format: InputFormat = "auto",
     on_error: OnError = "stop",
 ) -> "ray.data.Dataset":
-    """Classify the rows of a data set, lazily as Ray does: nothing runs before its rows are taken or written.
+    """Classify the rows of a data set. Like all of Ray Data it is lazy: it runs when rows are taken or written.
 
     Args:
-        dataset: of `read_dataset`, or any with a column `strokes` or `drawing` (see `SketchPredictor`).
-        model: a model file of this machine, or the name of an installed model, the default one when None; its bytes go
-            to the actors.
-        actors: how many processes classify, each on one core, or the least and the most, for Ray to choose; by default
-            one a GPU or core, but of more than sixteen cores every seventeenth is left to read and write.
-        num_gpus: of an actor; the model runs on CUDA then, and fails where it does not start.
-        labels: some of the model's classes to choose among; all when None.
-        reject: whether sketches that are probably none of the classes get no label.
-        top_k: classes to name a sketch.
-        logits: whether to add a column of them.
-        batch_size: sketches per call into ONNX Runtime; 16 if None, or 256 on CUDA.
+        dataset: from `read_dataset`, or any with a column `strokes` or `drawing` (see `SketchPredictor`).
+        model: a model file on this machine, or the name of an installed model; None for the default. Its content is
+            sent to the actors.
+        actors: number of processes that classify, each on one core, or (least, most) for Ray to choose. Default: one
+            per GPU or core, except that with more than sixteen cores one in seventeen is left for reading and writing.
+        num_gpus: GPUs per actor; the model then runs on CUDA, and fails if CUDA does not start.
+        labels: choose only among these classes of the model; None for all.
+        reject: give no label to sketches that are probably none of the classes.
+        top_k: number of classes to list per sketch.
+        logits: whether to add a column of logits.
+        batch_size: sketches per call into ONNX Runtime; None for 16, or 256 on CUDA.
         input_format: of drawings.
         on_error: "stop" at a row that cannot be used, or "skip": its answers are null and `error` says why.
 
     Returns:
-        the rows with label, probability, top, cut, error, and logits where asked for; without strokes and drawing.
+        the rows with label, probability, top, cut, error, and logits if requested; without strokes and drawing.
 
     Raises:
         InputError: if `on_error` is another word.
