@@ -110,6 +110,6 @@ def test_a_dense_drawing_of_whole_numbers_is_raw_without_a_hint(tmp_path: Path) 
     np.testing.assert_array_equal(sketches[0].strokes, drawing_to_sketch(simplify_drawing([circle])))
     np.testing.assert_array_equal(sketches[1].strokes, drawing_to_sketch([corners]))
     (note,) = heard.notes
-    assert "d.ndjson:1: the points are closer than in simplified drawings" in note
+    assert "d.ndjson:1: its points are closer together than in simplified drawings" in note
     as_it_is = next(read_sketches(str(tmp_path / "d.ndjson"), "simplified")).strokes
     assert len(as_it_is) == 119

@@ -13,7 +13,7 @@ PARENT = """
 import multiprocessing, os, signal, sys, threading
 import numpy
 from sketch_infer import Classifier, ClassifierStateError
-SKETCH = numpy.full((5, 3), 0.1)
+SKETCH = numpy.array([[0.5, 0, 0], [0, 1, 0], [-0.5, 0, 0], [0, -1, 1]])
 classifier = Classifier(sys.argv[1], "cpu", threads=2)
 for _ in range(2):  # the second call opens a session of two threads
     expected = classifier.predict(SKETCH).logits

@@ -109,7 +109,7 @@ def test_the_wheel_classifies_in_a_bare_environment(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("argument", "code", "out", "err"),
     [
-        (str(SAMPLES / "drawings.ndjson"), 0, '"label": "television"', "running on"),
+        (str(SAMPLES / "drawings.ndjson"), 0, '"label": "television"', ""),
         ("none.npy", 2, "", "Error: none.npy: no such file"),
         ("--version", 0, "sketch-infer, version ", ""),
     ],

@@ -215,7 +215,7 @@ def test_lines_of_other_sketches_are_not_continued(tmp_path: Path) -> None:
     output = tmp_path / "out.jsonl"
     interrupt(output, '{"source": "x.npy", "index": 0}\n{"source": "x.npy", "index": 1}\n')
     sketches = [Sketch("x.npy", index, np.zeros((2, 3), np.float32)) for index in (0, 2, 3)]
-    with pytest.raises(ValueError, match="is not of these inputs"), PartialLines(output, A, resume=True) as lines:
+    with pytest.raises(ValueError, match="are not from these inputs"), PartialLines(output, A, resume=True) as lines:
         list(lines.skip_done(iter(sketches)))
 
 
