@@ -93,7 +93,7 @@ def test_an_array_in_fortran_order_that_shrinks_is_cut_off(tmp_path: Path) -> No
     next(sketches)
     with path.open("r+b") as file:
         file.truncate(2**20)
-    with pytest.raises(InputError, match=r"strewn.npy: not a whole .npy array \(cut off while it was read\)"):
+    with pytest.raises(InputError, match=r"strewn.npy: not a complete .npy array \(cut off while it was read\)"):
         list(sketches)
 
 

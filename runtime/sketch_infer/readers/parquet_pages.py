@@ -63,7 +63,7 @@ def read_row_groups(file: BinaryIO) -> list[dict[int, Any]]:
         file.seek(end - size)
         groups: list[dict[int, Any]] = Compact(file.read(size)).struct().get(_ROW_GROUPS, [])
     except (OSError, LookupError, TypeError, ValueError) as error:
-        raise InputError("not a whole .parquet file (its description is damaged)") from error
+        raise InputError("not a complete .parquet file (its description is damaged)") from error
     return groups
 
 

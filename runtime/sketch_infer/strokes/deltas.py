@@ -59,7 +59,7 @@ def stroke_3_to_sketches(sketches: Sequence[Array], first_row_moves: bool = Fals
         drawn = np.flatnonzero(sketch.any(axis=1))
         n_drawn = int(drawn[-1]) + 1 if len(drawn) else 0
         if n_drawn > MAX_POINTS:
-            raise InputError(f"expected a sketch of at most {MAX_POINTS} points, found {n_drawn}; thin it out")
+            raise InputError(f"expected a sketch of at most {MAX_POINTS} points, found {n_drawn}; use fewer points")
         rows = sketch[:n_drawn].astype(np.float64)
         # A first row of zeros is the first point itself: sketch-rnn's start token.
         from_origin = len(rows) > 0 and rows[0].any() and not first_row_moves
