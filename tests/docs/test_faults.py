@@ -227,6 +227,21 @@ def _locked_folder(place: Place) -> Outcome:
         (place.folder / "outer" / "locked").chmod(0o755)
 
 
+def _locked_file(place: Place) -> Outcome:
+    (place.folder / "inner").mkdir(mode=0)
+    try:
+        return place.run("inner/x.npy", preexec_fn=_without_roots_rights)
+    finally:
+        (place.folder / "inner").chmod(0o755)
+
+
+def _names(place: Place) -> str:
+    (place.folder / "names").mkdir()
+    _write(place, "names/\x1b[2J.ndjson", b"x\n")
+    _write(place, "names/good.ndjson", (LINE * 2).encode())
+    return "names"
+
+
 def _without_roots_rights() -> None:
     """Give up the capabilities by which root reads everything, for this process and what it runs."""
     if os.geteuid() == 0:
@@ -315,6 +330,8 @@ FAULTS: dict[str, Callable[[Place], Outcome]] = {
     "a table without drawings": lambda p: p.run(_table(p, "words.parquet", "word")),
     "a `.parquet` input without pyarrow": lambda p: _without_pyarrow(p, _write(p, "table.parquet", b""), "out.csv"),
     "one of several files is not there, `--on-error skip`": lambda place: place.run("none.npy", "good.ndjson", *SKIP),
+    "a file whose name commands a terminal, `--on-error skip`": lambda place: place.run(_names(place), *SKIP),
+    "a file in a folder that may not be entered": _locked_file,
     "a word that is no class, `--evaluate`": lambda p: p.run(
         _write(p, "words.ndjson", LINE.replace("cat", "zebra").encode()), "--evaluate"
     ),
