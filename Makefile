@@ -54,6 +54,7 @@ bench: $(MODELS) $(BENCH_INSTALLED) ## Measure sketch-infer beside its peers (ab
 
 bulk: $(MODELS) ## Measure reading beside inference, and the memory that a million sketches take (about 10 minutes, 3 GB of disk)
 	$(BIN)/python -m benchmarks.bulk
+	$(BIN)/python -m benchmarks.bulk.worst
 
 fuzz: $(FUZZ_INSTALLED) ## Fuzz the readers and what loads a model, a million executions (about 10 minutes); FUZZ=--runs=N for fewer
 	$(BIN)/python -m fuzz $(FUZZ)

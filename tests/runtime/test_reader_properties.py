@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks.bulk import forms
+from fuzz.seeds import parquet_files
 from fuzz.targets import MODEL_SEED, make_targets
 from sketch_infer import InputError, drawing_to_sketch, read_sketches
 from sketch_infer.readers.listener import ReadListener
@@ -87,7 +88,7 @@ def test_arrays_are_read_as_written(folder: Path, many: list[list[list[tuple[int
 
 
 @pytest.mark.parametrize(
-    "name", ["npy", "npz", "ndjson", "ndjson.gz", "bin", "labels", "metadata", "ONNX header", "model"]
+    "name", ["npy", "npz", "ndjson", "ndjson.gz", "parquet", "bin", "labels", "metadata", "ONNX header", "model"]
 )
 @hypothesis.given(data=st.binary(max_size=400))
 def test_any_bytes_keep_the_word(fuzzed: dict[str, Bytes], name: str, data: bytes) -> None:
@@ -102,11 +103,12 @@ def valid(folder: Path) -> dict[str, bytes]:
         "npz": files["network .npz"].read_bytes(),
         "ndjson": files["simplified .ndjson"].read_bytes()[:700],
         "ndjson.gz": files["simplified .ndjson.gz"].read_bytes(),
+        "parquet": parquet_files()[0],
         "bin": files["simplified .bin"].read_bytes(),
     }
 
 
-@pytest.mark.parametrize("name", ["npy", "npz", "ndjson", "ndjson.gz", "bin"])
+@pytest.mark.parametrize("name", ["npy", "npz", "ndjson", "ndjson.gz", "parquet", "bin"])
 def test_cut_off_or_flipped_anywhere(fuzzed: dict[str, Bytes], folder: Path, name: str) -> None:
     content = valid(folder)[name]
     for position in range(0, len(content), 1 + len(content) // 300):

@@ -15,9 +15,11 @@ import pytest
 
 from benchmarks.bulk.worst import WORST, peak_megabytes
 from sketch_infer import InputError, read_sketches
+from sketch_infer.inference.stream import take_block
 from sketch_infer.readers.lines import read_rows
 from sketch_infer.readers.parquet_pages import MAX_VALUES, read_row_groups, rows_at_once
 from sketch_infer.readers.sketch import Sketch, cut_to_length
+from sketch_infer.strokes.pen_lines import PenLines
 from tests.support import Listening
 
 LINE = json.dumps({"word": "cat", "drawing": [[[0, 10, 20], [0, 5, 0]], [[3, 4], [5, 6]]]}).encode() + b"\n"
@@ -42,6 +44,15 @@ def test_sketches_that_wait_hold_nothing_but_what_a_network_reads() -> None:
     assert [(len(sketch.strokes), sketch.cut) for sketch in cut] == [(8, True), (8, True), (8, False)]
     assert all(sketch.strokes.base is None for sketch in cut)
     assert [sketch.cut for sketch in cut_to_length(cut, 8)] == [True, True, False]
+
+
+def test_large_drawings_wait_in_small_blocks() -> None:
+    lines = PenLines.of([[[list(range(50_000))] * 2]])
+    sketches = [Sketch("a", row, np.zeros((1, 3), np.float32), drawing=lines) for row in range(200)]
+    remaining = iter(sketches)
+    block, is_last = take_block(remaining)
+    assert (len(block), is_last) == (84, False)
+    assert [len(take_block(remaining)[0]) for _ in range(3)] == [84, 32, 0]
 
 
 class Endless(io.RawIOBase):

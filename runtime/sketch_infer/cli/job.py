@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from sketch_infer.cli.console import note, say, terminal_width
 from sketch_infer.cli.progress import CommandReading
 from sketch_infer.errors import InputError, ParityError, SkippedError
 from sketch_infer.inference.classifier import Classifier
-from sketch_infer.inference.stream import SKETCHES_AT_ONCE, classify_sketches
+from sketch_infer.inference.stream import classify_sketches, take_block
 from sketch_infer.model.contract import POINTS
 from sketch_infer.readers.files import read_sketches
 from sketch_infer.readers.sketch import InputFormat, Sketch, cut_to_length
@@ -76,7 +76,7 @@ class Job:
             ParityError: if the comparison fails; a file is not written then.
         """
         # Before anything is written, so that an unusable first file leaves no output at all.
-        first = list(islice(self._sketches, SKETCHES_AT_ONCE))
+        first, _ = take_block(self._sketches)
         self._sketches = chain(first, self._sketches)
         if format_ is None:
             self._classify(None)

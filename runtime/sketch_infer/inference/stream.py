@@ -1,7 +1,6 @@
 """Any number of sketches through a classifier in bounded memory: the next are read while these are classified."""
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 
 import numpy as np
 
@@ -17,6 +16,9 @@ from sketch_infer.strokes.simplify import MAX_POINTS
 
 SKETCHES_AT_ONCE = 512
 """Sorted by length and classified together: bounds the memory, and gives every worker some batches."""
+
+_MAX_WAITING_BYTES = 2**26
+"""Of sketches that are classified together: 512 with all the points that a drawing may have would be 400 MB."""
 
 
 def classify_sketches(
@@ -49,8 +51,8 @@ def classify_sketches(
             return classifier.predict_points(to_pen_points(drawings))
         return classifier.predict([sketch.strokes for sketch in block], input_format="network")
 
-    block = list(islice(remaining, SKETCHES_AT_ONCE))
-    if 0 < len(block) < SKETCHES_AT_ONCE:  # all there is: no need for a thread
+    block, is_last = take_block(remaining)
+    if block and is_last:  # no need for a thread
         yield block, predict(block)
         return
     from concurrent.futures import ThreadPoolExecutor  # late, as above
@@ -59,13 +61,25 @@ def classify_sketches(
         while block:
             running = ahead.submit(predict, block)
             try:
-                following = list(islice(remaining, SKETCHES_AT_ONCE))
+                following, _ = take_block(remaining)
             except InputError:
                 # What was read before is answered, too.
                 yield block, running.result()
                 raise
             yield block, running.result()
             block = following
+
+
+def take_block(sketches: Iterator[Sketch]) -> tuple[list[Sketch], bool]:
+    """Take the sketches that are classified together, and tell whether there were no more."""
+    block: list[Sketch] = []
+    n_bytes = 0
+    for sketch in sketches:
+        block.append(sketch)
+        n_bytes += sketch.strokes.nbytes + (sketch.drawing.points.nbytes if sketch.drawing else 0)
+        if len(block) == SKETCHES_AT_ONCE or n_bytes >= _MAX_WAITING_BYTES:
+            return block, False
+    return block, True
 
 
 def _with_points(sketches: Iterator[Sketch], listener: ReadListener) -> Iterator[Sketch]:

@@ -79,6 +79,8 @@ def cut_to_length(sketches: Iterable[Sketch], length: int, with_drawings: bool =
     for sketch in sketches:
         strokes = sketch.strokes
         drawing = sketch.drawing if with_drawings else None
+        if drawing and drawing.points.base is not None:
+            drawing = PenLines.join([drawing])
         if len(strokes) <= length and strokes.base is None and sketch.drawing is drawing:
             yield sketch
         else:
