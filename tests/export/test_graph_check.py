@@ -157,7 +157,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     "a loop in a branch": (loop_in_branch, "at most 100000 turns"),
     "an operator of others": (add_node("Abs", "evil"), r"found evil\.Abs"),
     "an operator that reads files": (add_node("AudioDecoder", "ai.onnx.contrib"), "found ai.onnx.contrib.AudioDecoder"),
-    "a name that moves the cursor": (add_node("\x1b[2J"), r"found '\\x1b\[2J'"),
+    "a name that moves the cursor": (add_node("\x1b[2J"), r"found \\x1b\[2J;"),
     "an attribute": (
         add_node("Transpose", perm=[0, 1, 2], evil=1),
         "only attributes of Transpose .*, found evil",
@@ -175,7 +175,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     "very deep branches": (nest(30), "branches at most 2 deep"),
     "many operators": (add_many_nodes, f"at most {MAX_NODES} operators"),
     "an output twice": (declare_twice, "each input and output once, found log_probs twice"),
-    "another input": (declare_another_input, r"found 'strokes, \\x1b\[2Jmore'"),
+    "another input": (declare_another_input, r"found strokes, \\x1b\[2Jmore"),
     "a sequence as input": (
         declare_a_sequence,
         "the type of strokes .*, found field 4",

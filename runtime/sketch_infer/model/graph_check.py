@@ -62,23 +62,21 @@ def check_graph(header: OnnxHeader) -> Signature:
         raise _refusal("one graph", str(len(header.graphs)))
     reader = MessageReader()
     outermost = reader.message(header.graphs[0], _GRAPH, "a graph")
-    whole_numbers: dict[str, int] = {}
-    for tensor in outermost[_G_CONSTANT]:
-        name, number = _whole_number(reader, tensor)
-        whole_numbers[name] = -1 if name in whole_numbers else number  # of two of one name, neither
     waiting, n_nodes = [(outermost, 0)], 0
     while waiting:
         graph, depth = waiting.pop()
         n_nodes += len(graph[_G_NODE])
         if n_nodes > MAX_NODES:
             raise _refusal(f"at most {MAX_NODES} operators", "more")
-        trips = whole_numbers if depth == 0 else {}
+        numbers: dict[str, int] = {}
+        for tensor in graph[_G_CONSTANT]:
+            name, number = _check_constant(reader, tensor)
+            numbers[name] = -1 if name in numbers else number  # of two of one name, neither
+        trips = numbers if depth == 0 else {}
         branches = [branch for node in graph[_G_NODE] for branch in _check_node(reader, node, trips)]
         if branches and depth == MAX_DEPTH:
             raise _refusal(f"branches at most {MAX_DEPTH} deep", "deeper ones")
         waiting += [(reader.message(branch, _GRAPH, "a branch"), depth + 1) for branch in branches]
-        for tensor in graph[_G_CONSTANT]:
-            _check_constant(reader, tensor)
     return Signature(_declared(reader, outermost[_G_INPUT]), _declared(reader, outermost[_G_OUTPUT]))
 
 
@@ -102,25 +100,18 @@ def _check_node(reader: MessageReader, content: Field, trips: dict[str, int]) ->
     return branches
 
 
-def _check_constant(reader: MessageReader, content: Field) -> None:
+def _check_constant(reader: MessageReader, content: Field) -> tuple[str, int]:
+    """Check a constant's type and size, and return its name and its value, -1 where that is not one int64."""
     tensor = reader.message(content, _TENSOR, "a constant")
-    name, dims, kind = printable(text(tensor[_T_NAME])), integers(tensor[_T_DIMS]), integer(tensor[_T_TYPE])
+    name, dims, kind = text(tensor[_T_NAME]), integers(tensor[_T_DIMS]), integer(tensor[_T_TYPE])
     if kind not in ELEMENT_SIZES or len(dims) > MAX_RANK:
-        raise _refusal(f"{name} of a type and rank that sketch-export writes", f"type {kind} with {len(dims)} axes")
-    raw = tensor[_T_RAW][-1] if tensor[_T_RAW] else b""
-    expected, found = math.prod(dims) * ELEMENT_SIZES[kind], len(raw) if not isinstance(raw, int) else 0
-    if found != expected:
-        raise _refusal(f"{expected} bytes of {name}", str(found))
-
-
-def _whole_number(reader: MessageReader, content: Field) -> tuple[str, int]:
-    """Return a constant's name and value; -1 where it is not one int64 that is at least 0."""
-    tensor = reader.message(content, _TENSOR, "a constant")
-    raw = tensor[_T_RAW][-1] if tensor[_T_RAW] else b""
-    is_one = integer(tensor[_T_TYPE]) == _INT64 and not isinstance(raw, int) and len(raw) == 8
-    return text(tensor[_T_NAME]), int.from_bytes(raw, "little", signed=True) if is_one and not isinstance(
-        raw, int
-    ) else -1
+        found = f"type {kind} with {len(dims)} axes"
+        raise _refusal(f"{printable(name)} of a type and rank that sketch-export writes", found)
+    raw = next((value for value in reversed(tensor[_T_RAW]) if isinstance(value, memoryview)), memoryview(b""))
+    expected = math.prod(dims) * ELEMENT_SIZES[kind]
+    if len(raw) != expected:
+        raise _refusal(f"{expected} bytes of {printable(name)}", str(len(raw)))
+    return name, int.from_bytes(raw, "little", signed=True) if kind == _INT64 and len(raw) == 8 else -1
 
 
 def _declared(reader: MessageReader, values: list[Field]) -> dict[str, Declared]:
