@@ -28,6 +28,7 @@ html_theme_options = {
 html_copy_source = False
 html_show_sphinx = False
 default_role = "code"
+smartquotes = False  # they turn -- into a dash
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "undoc-members": False}

@@ -111,7 +111,7 @@ def main() -> None:
     help="points for a file that takes pen points as a device samples them and prepares them itself: docs/contract.md.",
 )
 @report_option
-@click.option("-v", "--verbose", is_flag=True, help="Print every comparison of the proof, not its verdict alone.")
+@click.option("-v", "--verbose", is_flag=True, help="Print every comparison of the proof, not only the verdict.")
 def onnx(
     checkpoint: Path | None,
     random_weights: bool,

@@ -43,7 +43,7 @@ def rejection(known: FloatArray, others: FloatArray, threshold: float | None) ->
     Args:
         known: of its classes.
         others: of other classes.
-        threshold: probability of the likeliest class below which the network refuses a drawing; None if it has none.
+        threshold: probability of the most likely class below which the network refuses a drawing; None if it has none.
     """
     sure, unsure = (np.exp(log_probs.max(axis=1)) for log_probs in (known, others))
     # The area under the curve is the Mann-Whitney statistic; equal ones count half.

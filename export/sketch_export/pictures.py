@@ -70,5 +70,5 @@ def plot_reliability(evaluations: Mapping[Path, Evaluation], path: Path) -> None
         )
         above.legend(fontsize=8, loc="upper left")
         below.bar(left, counts[filled] / len(one), width, align="edge", edgecolor="white", color="#888a85")
-        below.set(xlabel="probability of the likeliest class", ylabel="share of drawings", xlim=(0, 1))
+        below.set(xlabel="probability of the most likely class", ylabel="share of drawings", xlim=(0, 1))
     save_figure(figure, path)

@@ -340,7 +340,7 @@ FAULTS: dict[str, Callable[[Place], Outcome]] = {
     "no standard input": lambda place: _in_shell(place, "COMMAND - --output out.csv <&-"),
     "a model file that is not there": lambda place: place.run("strokes.npy", "--model", "none.onnx"),
     "a model file that is damaged": lambda p: p.run("strokes.npy", "--model", _write(p, "damaged.onnx", b"\x08\x08no")),
-    "a model file with an operator of other origin": lambda p: p.run("strokes.npy", "--model", _other_operator(p)),
+    "a model file with an operator that we never export": lambda p: p.run("strokes.npy", "--model", _other_operator(p)),
     "strokes for a model that reads pen points": lambda p: p.run("strokes.npy", "--model", str(tiny.OF_POINTS)),
     "CUDA that does not start, `--provider cuda`": lambda place: place.run("strokes.npy", "--provider", "cuda"),
     "an int8 model on CUDA, `--provider cuda`": lambda p: p.run(

@@ -14,7 +14,7 @@ from sketch_models.training.fast_path import head_knots
 from sketch_models.training.files import TrainingData
 
 KEPT = 0.95
-"""Share of the val drawings that `reject_below` keeps: the probability of their likeliest class lies above it."""
+"""Share of the val drawings that `reject_below` keeps: the probability of their most likely class lies above it."""
 
 FEWEST_MISTAKES = 20
 """Wrong answers on val that a temperature needs: without mistakes, the likeliest temperature is zero."""

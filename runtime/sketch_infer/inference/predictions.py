@@ -73,7 +73,7 @@ class Predictions:
         return Predictions(log_probs, logits, tuple(self.classes[column] for column in columns))
 
     def rejecting(self, below: float) -> "Predictions":
-        """Return the same predictions, those rejected whose likeliest class has a probability below a threshold."""
+        """Return the same predictions, those rejected whose most likely class has a probability below a threshold."""
         return replace(self, rejected=self.probabilities.max(axis=1) < below)
 
     @property

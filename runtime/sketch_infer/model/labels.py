@@ -52,7 +52,7 @@ def choose_labels(chosen: Sequence[str], labels: Sequence[str]) -> list[int]:
 
 
 def read_labels(path: str | Path) -> list[str]:
-    """Read a text file of labels in UTF-8, one a line; blank lines are left out.
+    """Read a text file of labels in UTF-8, one per line; blank lines are left out.
 
     Raises:
         InputError: if the file cannot be read as text.
@@ -68,7 +68,7 @@ def read_labels(path: str | Path) -> list[str]:
 
 
 def parse_labels(text: str | None) -> list[str] | None:
-    """Return the labels that a text names: those of a file, one a line, or words with commas between them.
+    """Return the labels that a text names: those of a file, one per line, or words with commas between them.
 
     Raises:
         InputError: if the file cannot be read as text.

@@ -26,7 +26,7 @@ _ROW_GROUP = 16384
 
 
 class NpzWriter:
-    """Arrays log_probs and logits, float32 (N, classes); labels, the likeliest class, (N,); classes, (classes,).
+    """Arrays log_probs and logits, float32 (N, classes); labels, the most likely class, (N,); classes, (classes,).
 
     The label of a rejected sketch is empty.
 

@@ -15,7 +15,7 @@ from sketch_infer.untrusted import html_text
 from sketch_infer.writers.text import NONE_OF_THESE
 
 LOW_MARGIN = 0.2
-"""Margins below it, between the likeliest class and the next one, count as low."""
+"""Margins below it, between the most likely class and the next one, count as low."""
 
 MAX_SKETCHES = 20_000
 """Sketches on a page; browsers grow slow beyond."""

@@ -6,7 +6,7 @@ class Refused extends Error {}
 
 /**
  * Fetch a file and tell how far it is; the size is known from the build, as a compressed response does not say it.
- * A download that was cut goes on where it ended, where the server can do that.
+ * A download that was cut continues where it stopped, if the server supports that.
  */
 export async function download(
   url: string,

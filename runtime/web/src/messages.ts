@@ -16,7 +16,7 @@ export type ModelInfo = {
 
 export type Prediction = {
   id: number;
-  /** Labels and probabilities, the likeliest first. */
+  /** Labels and probabilities, most likely first. */
   top: { label: string; probability: number }[];
   simplified: Drawing;
   /** Points that the network reads, and that the sketch has. */
