@@ -24,7 +24,7 @@ EXPORT := $(BIN)/sketch-export onnx \
 	$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT),--random-weights)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock export infer train test bench bench-ray bulk fuzz docs adversary compat lint typecheck wheel release web web-serve web-test web-lint web-bench clean
+.PHONY: help setup lock export infer train test bench bench-ray bulk fuzz docs adversary compat lint typecheck npm wheel release web web-serve web-test web-lint web-bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,11 @@ release: setup ## Check version and changelog, then build wheel, npm package (on
 	@$(BIN)/python .ci/release.py sums
 
 web: $(WEB_PAGE) ## Build the page that classifies what one draws into runtime/web/dist (needs Node >= 20)
+
+npm: $(WEB_INSTALLED) ## Build and pack the JavaScript library sketch-infer into dist/
+	@$(NODE_CHECK)
+	@mkdir -p dist
+	cd $(WEB) && npm run --silent build:library && npm pack --silent --pack-destination $(CURDIR)/dist ./npm
 
 web-serve: $(WEB_PAGE) ## Serve that page on http://localhost:8000
 	cd $(WEB) && npm run --silent preview

@@ -2,7 +2,7 @@
 
 import { INPUT_SIZE, PREPROCESSING } from "./strokes";
 
-const PREFIX = "sketch_infer.";
+export const PREFIX = "sketch_infer.";
 
 /** The file ends with the sha256, in hexadecimal, of all bytes before it. */
 const DIGITS = 64;
@@ -67,7 +67,7 @@ export async function isIntact(content: Uint8Array<ArrayBuffer>): Promise<boolea
 }
 
 /** Little-endian float32 values from base64 of zlib, as many as expected. */
-async function decodeArray(base64: string, count: number): Promise<Float32Array> {
+export async function decodeArray(base64: string, count: number): Promise<Float32Array> {
   const packed = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   const view = new DataView(await new Response(stream).arrayBuffer());
@@ -75,7 +75,8 @@ async function decodeArray(base64: string, count: number): Promise<Float32Array>
   return Float32Array.from({ length: count }, (_, i) => view.getFloat32(4 * i, true));
 }
 
-function readProps(content: Uint8Array): Map<string, string> {
+/** Read the metadata of an ONNX file, text by key. */
+export function readProps(content: Uint8Array): Map<string, string> {
   const props = new Map<string, string>();
   const text = new TextDecoder();
   for (const [number, entry] of fields(content)) {
