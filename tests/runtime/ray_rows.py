@@ -32,7 +32,8 @@ def write_inputs(folder: Path) -> Path:
     with gzip.open(folder / "c.ndjson.gz", "wb") as file:
         file.write(lines)
     pa.parquet.write_table(pa.table({"drawing": drawings[:100]}), folder / "d.parquet")
-    strokes = np.concatenate([np.random.default_rng(0).uniform(-1, 1, (100, 9, 3)), np.zeros((100, 20, 3))], axis=1)
+    strokes = np.zeros((100, 29, 3))
+    strokes[:, :9, :2] = np.random.default_rng(0).uniform(-0.1, 0.1, (100, 9, 2))
     np.save(folder / "e.npy", strokes.astype(np.float32))
     np.save(folder / "f.npy", np.asfortranarray(strokes[:3]))
     return folder
