@@ -24,7 +24,7 @@ EXPORT := $(BIN)/sketch-export onnx \
 	$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT),--random-weights)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock export infer train test bench bench-ray bulk fuzz docs adversary compat lint typecheck npm wheel release web web-serve web-test web-lint web-bench clean
+.PHONY: help setup lock export infer train test bench bench-ray bulk fuzz docs adversary compat cuda-proof lint typecheck npm wheel release web web-serve web-test web-lint web-bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ adversary: setup ## Search for the sketches where ONNX Runtime and float64 part 
 
 compat: $(MODELS) ## Self-check both models under several releases of ONNX Runtime, each in an environment of its own
 	$(BIN)/python -m benchmarks.compat
+
+cuda-proof: setup ## Prove the graphs on an NVIDIA GPU and write cuda-proof.json, a report to send back
+	@$(BIN)/python -m benchmarks.cuda --checkpoint $(CHECKPOINT)
 
 lock: setup ## Write hashes.txt anew, after a change of constraints.txt or of what the packages depend on
 	$(BIN)/pip install --quiet --constraint constraints.txt uv

@@ -1,0 +1,1 @@
+"""`make cuda-proof`: everything that only a GPU can show, in one command."""
