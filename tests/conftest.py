@@ -55,9 +55,6 @@ def sketch_infer() -> Run:
 
 
 @pytest.fixture(scope="session")
-def quickdraw() -> Path:
-    """Real drawings, which are not part of the repository."""
-    path = ROOT.parent / "shared" / "quickdraw"
-    if not path.is_dir():
-        pytest.skip(f"no Quick, Draw! drawings at {path}")
-    return path
+def drawings_folder() -> Path:
+    """Real drawings of the default network's classes that it was not trained on."""
+    return ROOT / "benchmarks" / "data" / "quickdraw_test"

@@ -28,15 +28,14 @@ from .workloads import (
     DENSE_BATCHES,
     SEED,
     Workload,
-    generate_drawings,
     make_workloads,
     needed_flops,
     read_drawings,
     sketch_lengths,
 )
 
-DRAWINGS = ROOT.parent / "shared" / "quickdraw" / "test"
-"""Held-out drawings, where somebody put them beside the repository."""
+DRAWINGS = ROOT / "benchmarks" / "data" / "quickdraw_test"
+"""Drawings that the default network was not trained on."""
 
 QUIET_CORES = 0.2
 """What other processes may use without a warning. Two threads that wait for each other suffer most from a third: eager
@@ -45,33 +44,34 @@ PyTorch took up to ten times as long beside a busy core."""
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds of measurement.")
-@click.option(
-    "--quick", is_flag=True, help="One round on few sketches, to try it; results go to build/ instead of docs/."
-)
+@click.option("--quick", is_flag=True, help="One round on few sketches, to try it.")
+@click.option("--targets", is_flag=True, help="Also hold the figures to what they are meant to reach.")
+@click.option("--publish", is_flag=True, help="Write the results where the documentation reads them.")
 @click.option(
     "--drawings",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of Quick, Draw! files; by default ../shared/quickdraw/test, and without it scribbles of such lengths.",
+    default=DRAWINGS,
+    help="Folder of Quick, Draw! files.  [default: benchmarks/data/quickdraw_test]",
 )
-def main(rounds: int, quick: bool, drawings: Path | None) -> None:
-    """Measure sketch-infer beside its peers; write bench.json and bench.svg, print a table.
+def main(rounds: int, quick: bool, targets: bool, publish: bool, drawings: Path) -> None:
+    """Measure sketch-infer beside its peers; print a table, write dist/bench.json and dist/bench.svg.
 
     Exit codes: 0 done, whether or not all targets are met; 1 our own outputs were wrong.
     """
+    if quick and publish:
+        raise click.UsageError("--quick measures too little to --publish")
     rounds, n_drawings, n_single = (1, 256, 20) if quick else (rounds, 2000, 100)
     batches = DENSE_BATCHES[:-1] if quick else DENSE_BATCHES
     metadata = Session(default_model(), "cpu").metadata
-    folder = drawings or (DRAWINGS if DRAWINGS.is_dir() else None)
     length = metadata.sequence_length
     try:
-        strokes = read_drawings(folder, n_drawings, length) if folder else generate_drawings(n_drawings, length)
+        strokes = read_drawings(drawings, n_drawings, length)
     except InputError as error:
         raise click.ClickException(str(error)) from error
     settings = {
         "rounds": rounds,
         "seed": SEED,
         "drawings": len(strokes),
-        "real_drawings": folder is not None,
         "sketches_one_by_one": n_single,
         "dense_batches": batches,
         "mean_points": round(float(sketch_lengths(strokes).mean()), 1),
@@ -81,26 +81,22 @@ def main(rounds: int, quick: bool, drawings: Path | None) -> None:
             report = _run(strokes, settings, metadata.labels, Path(scratch))
         except WorkerError as error:  # the reference's or the yardstick's: nothing can be said without them
             raise click.ClickException(str(error)) from error
-    click.echo(f"\n{report}")
-    if quick:
-        _write(report, ROOT / "build" / "bench.json", ROOT / "build" / "bench.svg")
-    else:
+    click.echo(f"\n{report.text(targets)}")
+    if publish:
         _write(report, ROOT / "benchmarks" / "results" / "bench.json", ROOT / "docs" / "images" / "bench.svg")
+    else:
+        _write(report, ROOT / "dist" / "bench.json", ROOT / "dist" / "bench.svg")
     if report.measured.failed:
         sys.exit(1)
 
 
 def _run(strokes: FloatArray, settings: dict[str, Any], labels: tuple[str, ...], scratch: Path) -> Report:
-    single, dense, bulk = make_workloads(
-        strokes, settings["sketches_one_by_one"], settings["real_drawings"], settings["dense_batches"]
-    )
+    single, dense, bulk = make_workloads(strokes, settings["sketches_one_by_one"], settings["dense_batches"])
     workloads = [single, *dense, bulk]
     plain = plain_model(scratch)
     facts, references = _ask_reference(workloads, scratch)
     variants = all_variants(plain)
     notes = []
-    if not settings["real_drawings"]:
-        notes.append("scribbles drawn in code: the classes of int8 and bfloat16 are counted but not judged")
     rounds = settings["rounds"]
     measured = Measurer(workloads, references, scratch, _say).run(variants, rounds)
     _say("whole processes")

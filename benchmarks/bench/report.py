@@ -57,8 +57,11 @@ class Report:
             "notes": list(self.notes),
         }
 
-    def __str__(self) -> str:
-        parts = [self._figures(), LEGEND, self._compared(), self._processes(), self._verdicts()]
+    def text(self, with_targets: bool = False) -> str:
+        """Return the tables, with that of the targets on request."""
+        parts = [self._figures(), LEGEND, self._compared(), self._processes()]
+        if with_targets:
+            parts.append(self._verdicts())
         if self.notes:
             parts.append("\n".join(f"note: {note}" for note in self.notes))
         return "\n\n".join(parts)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from sketch_infer.errors import InputError
 from sketch_infer.readers.files import read_sketches
-from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, drawing_to_sketch, to_batch
+from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, to_batch
 
 SEED = 20_240_601
 
@@ -41,19 +41,18 @@ class Workload:
 
 
 def make_workloads(
-    drawings: FloatArray, n_single: int, real: bool, batches: Sequence[int] = DENSE_BATCHES
+    drawings: FloatArray, n_single: int, batches: Sequence[int] = DENSE_BATCHES
 ) -> tuple[Workload, list[Workload], Workload]:
     """Return the rows one sketch at a time, dense batches, and bulk.
 
     Args:
         drawings: for bulk; the first `n_single` of them are classified one at a time.
         n_single: how many those are.
-        real: whether people drew them.
         batches: sizes of the dense batches.
     """
     length = drawings.shape[1]
     dense = [Workload(f"dense {batch}", dense_strokes(batch, length), max(1, 128 // batch)) for batch in batches]
-    bulk = Workload("bulk", drawings, judged=real)
+    bulk = Workload("bulk", drawings, judged=True)
     return Workload("one sketch", drawings[:n_single], one_by_one=True), dense, bulk
 
 
@@ -77,25 +76,6 @@ def read_drawings(folder: Path, at_most: int, sequence_length: int) -> FloatArra
         raise InputError(f"{folder}: expected .ndjson or .ndjson.gz files of drawings, found none")
     chosen = np.random.default_rng(SEED).permutation(len(sketches))[:at_most]
     return to_batch([sketches[row] for row in chosen], sequence_length)[0]
-
-
-def generate_drawings(count: int, sequence_length: int) -> FloatArray:
-    """Make scribbles with the lengths of real drawings: random walks, the pen lifted every ten points or so."""
-    random = np.random.default_rng(SEED)
-    sketches = []
-    for n_points in generate_lengths(count, sequence_length):
-        points = random.normal(0, 1, (n_points + 1, 2)).cumsum(axis=0)
-        cuts = np.flatnonzero(random.random(n_points) < 0.1) + 1
-        sketches.append(drawing_to_sketch([line.T.tolist() for line in np.split(points, cuts)]))
-    return to_batch(sketches, sequence_length)[0]
-
-
-def generate_lengths(count: int, longest: int) -> npt.NDArray[np.int64]:
-    """Draw lengths as Quick, Draw! has them: mean 48, median 45, 90 % up to 75 and 99 % up to 115 points."""
-    random = np.random.default_rng([SEED, count])
-    # A log-normal of this spread has just these quantiles: 45 * exp(0.4 * 1.28) = 75, 45 * exp(0.4 * 2.33) = 114.
-    lengths = np.round(45 * np.exp(random.normal(0, 0.4, count)))
-    return lengths.clip(2, longest).astype(np.int64)
 
 
 def sketch_lengths(strokes: FloatArray) -> npt.NDArray[np.int64]:

@@ -49,7 +49,7 @@ def test_it_names_the_sample_drawings(sketch_infer: Run, default_onnx: Path) -> 
 
 
 @pytest.mark.parametrize(("word", "least"), [("bicycle", 0.9), ("apple", 0.9), ("cat", 0.7)])
-def test_real_drawings_are_mostly_named(default_onnx: Path, quickdraw: Path, word: str, least: float) -> None:
-    sketches = [sketch.strokes for sketch in read_sketches(str(quickdraw / "test" / f"{word}.ndjson.gz"))]
+def test_real_drawings_are_mostly_named(default_onnx: Path, drawings_folder: Path, word: str, least: float) -> None:
+    sketches = [sketch.strokes for sketch in read_sketches(str(drawings_folder / f"{word}.ndjson.gz"))]
     labels = Classifier(default_onnx, "cpu").predict(sketches).labels
     assert np.mean([label == word for label in labels]) > least

@@ -162,8 +162,8 @@ def test_gzip_that_is_none_or_truncated(tmp_path: Path) -> None:
     refused(path, "found none")
 
 
-def test_real_drawings(quickdraw: Path) -> None:
-    for path in sorted((quickdraw / "test").glob("*.ndjson.gz"))[:3]:
+def test_real_drawings(drawings_folder: Path) -> None:
+    for path in sorted(drawings_folder.glob("*.ndjson.gz"))[:3]:
         sketches = read(path)
         assert len(sketches) > 20
         for sketch in sketches:
