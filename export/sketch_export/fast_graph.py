@@ -10,11 +10,13 @@ from sketch_infer.model.contract import Precision
 from sketch_infer.strokes.preprocess import FloatArray
 
 from .passes.bounded_points import bound_points
+from .passes.branch_constants import own_host_constants
 from .passes.directions import split_directions
 from .passes.forward_padding import LOGIT_BUDGET, skip_forward_padding
-from .passes.head_blocks import quantize_head, skip_head_blocks
+from .passes.head_blocks import quantize_whole_head, skip_head_blocks
 from .passes.int8_lstm import quantize_lstms
 from .passes.linear_stem import fold_stem
+from .passes.low_rank_head import factor_head, quantize_factored_head
 from .passes.reverse_padding import STATE_TOLERANCE, skip_reverse_padding
 from .passes.tools.settling import DoesNotSettle
 from .plain_graph import lstm_nodes
@@ -22,9 +24,10 @@ from .plain_graph import lstm_nodes
 SETTLE_STEPS = "sketch_infer.settle_steps"
 """Metadata: steps that the forward direction takes after the last point."""
 
-_TOLERANCES = {"fp32": (STATE_TOLERANCE, LOGIT_BUDGET), "int8": (1e-3, 0.1)}
-"""What skipping padding may change of a state and of a logit. In int8, where h comes in steps of 1/127 and a trained
-network's logits move by up to 0.3 anyway, smaller tables do, and noise in h must not look like a late sketch."""
+_TOLERANCES = {"fp32": (STATE_TOLERANCE, LOGIT_BUDGET, 0.0), "int8": (1e-3, 0.1, 0.1)}
+"""What skipping padding may change of a state and of a logit, and factoring the head of a direction's share. In int8,
+where h comes in steps of 1/127 and a trained network's logits move by up to 0.3 anyway, smaller tables do, and noise in
+h must not look like a late sketch."""
 
 
 def make_fast(model: ir.Model, sketches: FloatArray, precision: Precision = "fp32") -> list[str]:
@@ -40,28 +43,29 @@ def make_fast(model: ir.Model, sketches: FloatArray, precision: Precision = "fp3
     """
     notes = []
     fold_stem(model)
-    state_tolerance, logit_budget = _TOLERANCES[precision]
-    int8 = precision == "int8"
-    if len(lstm_nodes(model)) > 1:
+    state_tolerance, logit_budget, head_budget = _TOLERANCES[precision]
+    split_directions(model)
+    if whole := factor_head(model, head_budget):
+        notes.append(f"the head reads every step: it is not of low rank in time ({' and '.join(whole)})")
+    if len(lstm_nodes(model)) > 2:
         notes.append("padding is not skipped: a second LSTM layer reads what the first one makes of it")
-        if int8:
-            split_directions(model)
     elif len(model.graph.inputs) > 1:
         notes.append("padding is not skipped: with initial states every sketch walks through it on its own way")
     else:
-        split_directions(model)
         skip_reverse_padding(model, state_tolerance)
         try:
             tail = skip_forward_padding(model, sketches, logit_budget)
             model.metadata_props[SETTLE_STEPS] = str(tail.steps)
         except DoesNotSettle as error:
             notes.append(f"padding is not skipped in the forward direction: {error}")
-        if not int8:
-            skip_head_blocks(model)
-    if int8:
+    if precision == "int8":
         bound_points(model)
-        quantize_head(model)
+        quantize_factored_head(model)
+        quantize_whole_head(model)
         quantize_lstms(model)
+    else:
+        skip_head_blocks(model)
+    own_host_constants(model)
     passes.RemoveUnusedNodesPass()(model)
     passes.ShapeInferencePass()(model)
     return notes

@@ -29,8 +29,8 @@ from sketch_models import CONVOLUTIONS, SketchRNN, run_eager
 Array = npt.NDArray[Any]
 
 _LSTM_LAYER = re.compile(r"lstm_1\.directions_l(\d+)(?:\.units)?")
-_LSTM_DIRECTION = re.compile(r"lstm_1\.(forward|reverse)(?:\.Y)?(?:\.units)?")
-_STEPS = {"forward": "forward.run_steps", "reverse": "drawn_steps"}
+_LSTM_DIRECTION = re.compile(r"lstm_1\.(forward|reverse)\.Y(?:\.units)?")
+_STEPS = {"forward": "forward.steps", "reverse": "drawn_steps"}
 """Tensors of the graph, (batch,), that say how many steps a direction takes; what lies beyond is not compared."""
 
 INT8_STEP = 1 / 127

@@ -22,8 +22,10 @@ from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, to_batch
 from sketch_models import CONVOLUTIONS, SketchRNN, run_eager
 
 from .drawings import varied_sketches
+from .passes.directions import DIRECTIONS
 from .passes.head_blocks import QUANTIZED_MATMUL
 from .passes.int8_lstm import PINS, QUANTIZED_LSTM
+from .passes.low_rank_head import FACTORED_HEAD
 from .pen_points.examples import proof_points, varied_points
 from .weights import weights_sha256
 
@@ -152,12 +154,15 @@ def check_int8(path: Path | ModelFile, metadata: ModelMetadata) -> None:
     lstms = [node for node in nodes if node.op_type == QUANTIZED_LSTM]
     if not lstms or any(node.op_type in ("LSTM", "Conv") for node in nodes):
         raise ModelFileError(f"{file.name}: says int8, expected {QUANTIZED_LSTM} and no LSTM or Conv in float")
+    # A factored head has few weights, stored as integers; a whole one has its products in int8, too.
+    stored = [model.graph.initializers.get(f"{FACTORED_HEAD.format(direction)}.int8") for direction in DIRECTIONS]
+    factored = [value for value in stored if value is not None and value.dtype == ir.DataType.INT8]
     heads = [node.inputs[1] for node in nodes if node.op_type == QUANTIZED_MATMUL]
     weights = [value.const_value for value in heads if value is not None and value.const_value is not None]
     found = sum(weight.size for weight in weights if weight.dtype == ir.DataType.INT8)
     windows = metadata.sequence_length - sum(kernel - 1 for _, kernel in CONVOLUTIONS)
     hidden = lstms[-1].attributes.get_int("hidden_size", 0) - PINS
-    expected = windows * 2 * hidden * len(metadata.labels)
+    expected = windows * (len(DIRECTIONS) - len(factored)) * hidden * len(metadata.labels)
     if found != expected:
         raise ModelFileError(f"{file.name}: says int8, expected {expected} weights of the head in int8, found {found}")
 

@@ -16,6 +16,7 @@ from sketch_export.fast_graph import make_fast
 from sketch_export.passes.bounded_points import bound_points
 from sketch_export.passes.head_blocks import QUANTIZED_MATMUL
 from sketch_export.passes.linear_stem import fold_stem
+from sketch_export.passes.low_rank_head import FACTORED_HEAD
 from sketch_export.passes.tools.int8_weights import WEIGHT_LEVELS, quantize
 from sketch_export.proof import check_int8, proof_strokes, prove
 from sketch_infer import Classifier, InputError, ModelFileError, default_model
@@ -68,8 +69,9 @@ def test_quantized_weights_do_not_saturate_and_are_half_a_step_off_at_most() -> 
     "sizes",
     [
         {"hidden_size": 24, "output_size": 9, "sequence_length": 150},
+        {"hidden_size": 24, "output_size": 9, "sequence_length": 150, "rank": 4},
         {"hidden_size": 5, "output_size": 2, "sequence_length": 11},
-        {"hidden_size": 12, "output_size": 4, "sequence_length": 61, "n_layers": 2},
+        {"hidden_size": 12, "output_size": 4, "sequence_length": 61, "n_layers": 2, "rank": 3},
         {"hidden_size": 12, "output_size": 4, "sequence_length": 61, "n_layers": 3},
     ],
 )
@@ -121,7 +123,7 @@ def test_a_sketch_that_settles_late_is_run_in_full() -> None:
 
 
 def test_the_default_file_is_int8_and_small(int8_onnx: Path) -> None:
-    assert int8_onnx.stat().st_size <= 4.9e6
+    assert int8_onnx.stat().st_size <= 1.3e6
     session = Session(int8_onnx, "cpu")
     assert session.metadata.precision == "int8"
     agreement = session.metadata.int8_agreement
@@ -131,8 +133,8 @@ def test_the_default_file_is_int8_and_small(int8_onnx: Path) -> None:
     check_int8(int8_onnx, session.metadata)
 
 
-def test_real_drawings_get_the_labels_of_fp32(int8_onnx: Path, quickdraw: Path) -> None:
-    files = sorted((quickdraw / "test").glob("*.ndjson.gz"))[::4]
+def test_real_drawings_get_the_labels_of_fp32(int8_onnx: Path, drawings_folder: Path) -> None:
+    files = sorted(drawings_folder.glob("*.ndjson.gz"))[::4]
     sketches = [sketch.strokes[:196] for file in files for sketch in read_sketches(str(file))]
     fp32, int8 = (Classifier(path, "cpu").predict(sketches).labels for path in (default_model(), int8_onnx))
     assert np.mean(np.array(fp32) == np.array(int8)) >= 0.99
@@ -143,10 +145,24 @@ def test_what_is_not_int8_is_not_called_so(tmp_path: Path, int8_onnx: Path, defa
     with pytest.raises(ModelFileError, match="expected DynamicQuantizeLSTM and no LSTM or Conv in float"):
         check_int8(default_onnx, metadata)
     damaged = onnx.load(int8_onnx)
+    modes = next(
+        tensor for tensor in damaged.graph.initializer if tensor.name == f"{FACTORED_HEAD.format('reverse')}.int8"
+    )
+    modes.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(modes).astype(np.float32), modes.name))
+    onnx.save(damaged, tmp_path / "damaged.onnx")
+    with pytest.raises(ModelFileError, match="expected 1904640 weights of the head in int8, found 0"):
+        check_int8(tmp_path / "damaged.onnx", metadata)
+
+
+def test_a_whole_head_in_float_is_not_called_int8(tmp_path: Path) -> None:
+    path = tmp_path / "whole.onnx"
+    export_onnx(make_model(), path, precision="int8")
+    metadata, damaged = Session(path, "cpu").metadata, onnx.load(path)
+    check_int8(path, metadata)
     block = next(node for node in damaged.graph.node if node.op_type == QUANTIZED_MATMUL)
     block.op_type = "MatMul"
     onnx.save(damaged, tmp_path / "damaged.onnx")
-    with pytest.raises(ModelFileError, match="expected 3809280 weights of the head in int8, found"):
+    with pytest.raises(ModelFileError, match="expected 840 weights of the head in int8, found 420"):
         check_int8(tmp_path / "damaged.onnx", metadata)
 
 

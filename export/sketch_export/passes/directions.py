@@ -7,16 +7,21 @@ import onnx_ir.passes.common as passes
 from sketch_infer.model.contract import OUTPUTS
 
 from ..plain_graph import lstm_nodes
-from .tools.editor import GraphEditor, constant_array, producer, replace
+from .tools.cell import Float64Array
+from .tools.editor import Array, GraphEditor, constant_array, producer, replace
 
 DIRECTIONS = ("forward", "reverse")
 
+HEAD_TIMES = "fc_mu1.{}.times"
+"""Initializer of a factored head: the sums over time that it reads, (sums, time)."""
+
 
 def split_directions(model: ir.Model) -> None:
-    """Split the last LSTM layer and the head of a plain graph, or of one with a folded stem, without initial states.
+    """Split the last LSTM layer and the head of a plain graph, or of one with a folded stem.
 
-    For each direction remain LSTM -> Transpose -> Reshape -> MatMul, the last named `logits.forward` and
-    `logits.reverse`; their sum with the bias is `logits`. The LSTMs' inputs are X, W, R and B.
+    For each direction remain LSTM -> Squeeze -> Transpose -> Reshape -> MatMul, the last named `logits.forward` and
+    `logits.reverse`; their sum with the bias is `logits`. The LSTMs' inputs are X, W, R and B, and the initial states
+    where the graph has them.
 
     Raises:
         SketchError: if the graph is not a plain one.
@@ -25,6 +30,7 @@ def split_directions(model: ir.Model) -> None:
     head = next(node for node in model.graph if node.op_type == "Gemm")
     producer(head.inputs[0], "Reshape")
     x, *weights = lstm.inputs[:4]
+    states = [value for value in lstm.inputs[5:7] if value is not None]  # initial_h and initial_c, or none
     hidden_size = constant_array(weights[1]).shape[2]
     head_weight = constant_array(head.inputs[1])  # (classes, time * 2 * hidden)
     if not head.attributes.get_int("transB", 0):
@@ -33,12 +39,18 @@ def split_directions(model: ir.Model) -> None:
     editor = GraphEditor(model.graph)
     parts = []
     for position, direction in enumerate(DIRECTIONS):
-        own = [
+        own: list[ir.Value | None] = [
             editor.constant(f"lstm_1.{direction}.{letter}", constant_array(value)[position : position + 1])
             for letter, value in zip("WRB", weights, strict=True)
         ]
+        if states:
+            span = [editor.constant(f"direction_{end}", [end]) for end in (position, position + 1)]
+            axis_0 = editor.constant("axis_0", [0])
+            own.append(None)  # no lengths
+            own += [editor.op("Slice", state, *span, axis_0, name=f"{state.name}.{direction}") for state in states]
         y = editor.op("LSTM", x, *own, name=f"lstm_1.{direction}.Y", direction=direction, hidden_size=hidden_size)
-        batch_first = editor.op("Transpose", y, name=f"lstm_1.{direction}.batch_first", perm=[2, 0, 1, 3])
+        steps = editor.op("Squeeze", y, editor.constant("axis_1", [1]), name=f"lstm_1.{direction}.steps")
+        batch_first = editor.op("Transpose", steps, name=f"lstm_1.{direction}.batch_first", perm=[1, 0, 2])
         flat = editor.op("Reshape", batch_first, editor.constant("flat", [0, -1]), name=f"flatten.{direction}")
         weight = np.ascontiguousarray(by_direction[:, :, position].reshape(len(head_weight), -1).T)
         parts.append(
@@ -67,3 +79,23 @@ def direction_node(model: ir.Model, direction: str) -> ir.Node:
 def head_of(model: ir.Model, direction: str) -> ir.Node:
     """Return the MatMul that takes a direction's share of the logits."""
     return next(node for node in model.graph if node.outputs[0].name == f"logits.{direction}")
+
+
+def head_reader(model: ir.Model, direction: str) -> ir.Node:
+    """Return the Transpose of what the head reads: steps, or sums over them, (steps or sums, batch, hidden)."""
+    return producer(producer(head_of(model, direction).inputs[0], "Reshape").inputs[0], "Transpose")
+
+
+def head_weight(model: ir.Model, direction: str) -> Float64Array:
+    """Return the head's weights of every step, whole or factored, float64 (time, hidden, classes)."""
+    hidden = direction_node(model, direction).attributes.get_int("hidden_size", 0)
+    weight = constant_array(head_of(model, direction).inputs[1]).astype(np.float64)
+    by_sum = weight.reshape(-1, hidden, weight.shape[1])
+    times = head_times(model, direction)
+    return by_sum if times is None else np.einsum("kt,kho->tho", times.astype(np.float64), by_sum)
+
+
+def head_times(model: ir.Model, direction: str) -> Array | None:
+    """Return the weights of the sums over time that a factored head reads, (sums, time); None for a whole head."""
+    times = model.graph.initializers.get(HEAD_TIMES.format(direction))
+    return None if times is None else constant_array(times)

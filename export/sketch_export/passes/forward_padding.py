@@ -1,8 +1,8 @@
 """The forward direction stops soon after the last point, where the LSTM comes to rest; `settling` finds out how soon.
 
-Whether a sketch's state really is near rest when its steps end is checked in the graph, row by row. Where one is not,
-an If runs the batch again with the full sequence for that row and the same steps as before for the others, so that a
-row's answer does not depend on its neighbors.
+Whether a sketch's state really is near rest when its steps end is checked in the graph, row by row. Rows that are not
+are late: an If takes these alone, from where they stopped, through the steps that are missing. A row's answer does not
+depend on its neighbors.
 """
 
 import numpy as np
@@ -11,15 +11,16 @@ import onnx_ir as ir
 from sketch_infer.checks.parity import FP32_TOLERANCE
 from sketch_infer.strokes.preprocess import FloatArray
 
-from .directions import add_to_logits, direction_node, head_of
+from .directions import add_to_logits, direction_node, head_reader, head_times, head_weight
 from .linear_stem import read_stem
 from .tools.cell import Cell
 from .tools.drawn_steps import drawn_steps
-from .tools.editor import GraphEditor, constant_array
+from .tools.editor import GraphEditor
+from .tools.late_rows import LateRows, missing_steps
 from .tools.settling import Float64Array, Tail, find_tail
 
-RUN_STEPS = "forward.run_steps"
-"""Value int32 (batch,): the steps that each row ran in the end."""
+RUN_STEPS = {"forward": "forward.run_steps", "reverse": "drawn_steps"}
+"""Values int32 (batch,): how many steps, from the first on, are not zero in what the head reads."""
 
 LOGIT_BUDGET = 0.4 * FP32_TOLERANCE
 """Largest error that this pass may add to a logit: below half of what is allowed where no logit is larger than 1."""
@@ -36,13 +37,10 @@ def skip_forward_padding(model: ir.Model, sketches: FloatArray, budget: float = 
     Raises:
         DoesNotSettle: if the network does not come to rest; the graph is left as it was.
     """
-    lstm, head = direction_node(model, "forward"), head_of(model, "forward")
-    cell, stem = Cell.of(lstm), read_stem(model)
-    weight = constant_array(head.inputs[1]).astype(np.float64)
-    hidden = cell.hidden_size
-    steps = len(weight) // hidden
+    lstm, weight = direction_node(model, "forward"), head_weight(model, "forward")
+    cell, stem, steps = Cell.of(lstm), read_stem(model), len(weight)
     drawn_states = _states_after_drawing(cell, stem.features(sketches), sketches)
-    tail = find_tail(cell, stem.bias, weight.reshape(steps, hidden, -1), drawn_states, budget)
+    tail = find_tail(cell, stem.bias, weight, drawn_states, budget)
 
     editor = GraphEditor(model.graph)
     further = editor.op("Add", drawn_steps(model, editor, steps), _steps(editor, tail.steps), name="forward.wanted")
@@ -51,10 +49,14 @@ def skip_forward_padding(model: ir.Model, sketches: FloatArray, budget: float = 
     lstm.replace_input_with(4, lengths)  # sequence_lens
     editor.insert_before(lstm)
 
-    user = next(iter(lstm.outputs[0].uses())).node
     slow, late = _late_rows(editor, lstm, lengths, tail, steps)
-    _run_late_rows_in_full(editor, lstm, lengths, late, steps)
-    editor.insert_before(user)
+    editor.op("Where", late, _steps(editor, steps), lengths, name=RUN_STEPS["forward"])
+    reader, times = head_reader(model, "forward"), head_times(model, "forward")
+    rows = LateRows(lstm, cell, stem.bias, lengths, late, np.eye(steps, dtype=np.float32) if times is None else times)
+    missing = missing_steps(editor, rows, longest=steps - tail.steps - 1)  # a sketch has one step of its own at least
+    whole = editor.op("Add", reader.inputs[0], missing, name="forward.all_steps")
+    editor.insert_before(reader)
+    reader.replace_input_with(0, whole)
     add_to_logits(model, _tail_logits(editor, lengths, slow, late, tail), editor)
     model.graph.sort()
     return tail
@@ -105,31 +107,6 @@ def _late_rows(
     unfinished = editor.op("Less", lengths, _steps(editor, steps), name="forward.unfinished")
     late = editor.op("And", editor.op("Or", *far, name="forward.far"), unfinished, name="forward.late")
     return slow, late
-
-
-def _run_late_rows_in_full(editor: GraphEditor, lstm: ir.Node, lengths: ir.Value, late: ir.Value, steps: int) -> None:
-    y = lstm.outputs[0]
-    users = list(y.uses())
-    counted = editor.op("Cast", late, name="forward.late_count", to=ir.DataType.INT32)
-    any_late = editor.op("ReduceMax", counted, name="forward.any_late_count", keepdims=0)
-    condition = editor.op("Cast", any_late, name="forward.any_late", to=ir.DataType.BOOL)
-
-    again, same = GraphEditor(editor.graph), GraphEditor(editor.graph)
-    all_lengths = editor.op("Where", late, _steps(editor, steps), lengths, name=RUN_STEPS)
-    full = again.op(
-        "LSTM",
-        *lstm.inputs[:4],
-        all_lengths,
-        name="forward.again.Y",
-        direction="forward",
-        hidden_size=lstm.attributes.get_int("hidden_size", 0),
-    )
-    kept = same.op("Identity", y, name="forward.same.Y")
-    chosen = editor.op(
-        "If", condition, name="lstm_1.forward", then_branch=again.branch(full), else_branch=same.branch(kept)
-    )
-    for use in users:
-        use.node.replace_input_with(use.idx, chosen)
 
 
 def _tail_logits(editor: GraphEditor, lengths: ir.Value, slow: ir.Value, late: ir.Value, tail: Tail) -> ir.Value:

@@ -8,9 +8,9 @@ import numpy as np
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
 
-from .directions import DIRECTIONS, direction_node, head_of
+from .directions import DIRECTIONS, direction_node, head_of, head_reader, head_times
 from .forward_padding import RUN_STEPS
-from .tools.editor import Array, GraphEditor, constant_array, producer, replace
+from .tools.editor import Array, GraphEditor, constant_array, replace
 from .tools.int8_weights import quantize
 
 BLOCK_STEPS = 64
@@ -29,31 +29,28 @@ _H_SCALE, _H_ZERO = 1 / 127, 128
 def skip_head_blocks(model: ir.Model) -> None:
     """Cut the head of each direction that skips its padding into blocks of time, left out if no row reaches them."""
     for direction in DIRECTIONS:
-        if _run_steps(model, direction) is not None:
+        if _run_steps(model, direction) is not None and head_times(model, direction) is None:
             _cut(model, direction, int8=False)
 
 
-def quantize_head(model: ir.Model) -> None:
+def quantize_whole_head(model: ir.Model) -> None:
     """Cut the head into blocks as `skip_head_blocks` does, but into all of them, and in int8.
 
     Each block has scales of its own, and its sums fit into 32 bits, which those of the whole head do not.
     """
     for direction in DIRECTIONS:
-        _cut(model, direction, int8=True)
+        if head_times(model, direction) is None:
+            _cut(model, direction, int8=True)
 
 
 def _run_steps(model: ir.Model, direction: str) -> ir.Value | None:
-    """Return the steps that each row runs, int32 (batch,); None for all of them."""
-    inputs = direction_node(model, direction).inputs
-    if len(inputs) <= 4:
-        return None
-    late = [node.outputs[0] for node in model.graph if node.outputs[0].name == RUN_STEPS]
-    return late[0] if direction == "forward" else inputs[4]
+    """Return the steps that the head has to read of each row, int32 (batch,); None for all of them."""
+    return next((node.outputs[0] for node in model.graph if node.outputs[0].name == RUN_STEPS[direction]), None)
 
 
 def _cut(model: ir.Model, direction: str, int8: bool) -> None:
     head = head_of(model, direction)
-    y = producer(producer(head.inputs[0], "Reshape").inputs[0], "Transpose").inputs[0]  # (time, 1, batch, hidden)
+    y = head_reader(model, direction).inputs[0]  # (time, batch, hidden)
     weight = constant_array(head.inputs[1])
     hidden = direction_node(model, direction).attributes.get_int("hidden_size", 0)
     steps = len(weight) // hidden
@@ -75,7 +72,7 @@ def _cut(model: ir.Model, direction: str, int8: bool) -> None:
         block = GraphEditor(model.graph) if optional else editor
         span = [block.constant(f"step_{position}", [position]) for position in (start, end)]
         part = block.op("Slice", y, *span, block.constant("axis_0", [0]), name=f"{name}.Y")
-        part = block.op("Transpose", part, name=f"{name}.batch_first", perm=[2, 0, 1, 3])
+        part = block.op("Transpose", part, name=f"{name}.batch_first", perm=[1, 0, 2])
         part = block.op("Reshape", part, block.constant("flat", [0, -1]), name=f"{name}.flat")
         matmul = _matmul_int8 if int8 else _matmul
         own = weight[start * hidden : end * hidden]

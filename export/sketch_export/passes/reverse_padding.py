@@ -8,11 +8,11 @@ The states differ in few ways only, so the table of states is the product of two
 import numpy as np
 import onnx_ir as ir
 
-from .directions import add_to_logits, direction_node, head_of
+from .directions import add_to_logits, direction_node, head_weight
 from .linear_stem import read_stem
 from .tools.cell import Cell, Float64Array
 from .tools.drawn_steps import drawn_steps
-from .tools.editor import GraphEditor, constant_array
+from .tools.editor import GraphEditor
 
 STATE_TOLERANCE = 2e-7
 """Largest error of a start state: as near as float32 tells numbers around 1 to 2 apart."""
@@ -28,14 +28,14 @@ def skip_reverse_padding(model: ir.Model, tolerance: float = STATE_TOLERANCE) ->
         model: the graph.
         tolerance: largest error of a start state's entries.
     """
-    lstm, head = direction_node(model, "reverse"), head_of(model, "reverse")
-    cell, weight = Cell.of(lstm), constant_array(head.inputs[1])
-    steps, hidden = len(weight) // cell.hidden_size, cell.hidden_size
+    lstm, weight = direction_node(model, "reverse"), head_weight(model, "reverse")
+    cell = Cell.of(lstm)
+    steps, hidden = len(weight), cell.hidden_size
     states = np.concatenate(
         [np.zeros((1, 1, 2 * hidden)), cell.rest(read_stem(model).bias, np.zeros((1, 2 * hidden)), steps)]
     )[:, 0]  # after 0, 1 ... steps of padding
     # The step at position t comes after steps - t of padding.
-    shares = np.einsum("th,tho->to", states[:0:-1, :hidden], weight.astype(np.float64).reshape(steps, hidden, -1))
+    shares = np.einsum("th,tho->to", states[:0:-1, :hidden], weight)
     skipped = np.concatenate([np.cumsum(shares[::-1], axis=0)[::-1], np.zeros((1, shares.shape[1]))])
 
     editor = GraphEditor(model.graph)

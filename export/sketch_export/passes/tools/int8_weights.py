@@ -12,15 +12,16 @@ WEIGHT_LEVELS = 64
 which kernels for CPUs without VNNI add (2 * 64 * 255 < 2**15). With 127 they saturate there."""
 
 
-def quantize(weight: Array) -> tuple[Array, Array]:
-    """Round to integers of at most WEIGHT_LEVELS.
+def quantize(weight: Array, levels: int = WEIGHT_LEVELS) -> tuple[Array, Array]:
+    """Round to integers.
 
     Args:
         weight: (..., rows, columns).
+        levels: the largest integer, at most 127.
 
     Returns:
         int8 of the same shape, and the scales, float32 (..., rows).
     """
-    scale = np.abs(weight).max(axis=-1) / WEIGHT_LEVELS
+    scale = np.abs(weight).max(axis=-1) / levels
     scale[scale == 0] = 1
     return np.rint(weight / scale[..., None]).astype(np.int8), scale.astype(np.float32)

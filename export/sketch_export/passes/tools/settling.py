@@ -26,7 +26,7 @@ _SAMPLE_NORM = 1e-2
 """Norm of the sampled d: small enough for the square to dominate higher powers, large enough for float64."""
 
 _LATE_SHARE = 0.01
-"""Share of the sample states that may settle later: they, and real ones like them, are run in full."""
+"""Share of the sample states that may settle later: they, and real ones like them, go on alone."""
 
 
 class DoesNotSettle(Exception):  # noqa: N818  # not an error: such a network keeps its full sequence
