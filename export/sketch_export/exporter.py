@@ -52,6 +52,13 @@ from .weights import weights_sha256
 GraphChoice = Literal["fast", "plain"]
 GRAPH_CHOICES: tuple[str, ...] = get_args(GraphChoice)
 
+_NOTES: dict[GraphChoice, str] = {
+    "fast": "Proven in ONNX Runtime alone. Engines that ignore an LSTM's sequence_lens, as OpenVINO does, open this "
+    "file and answer wrongly: for those export with --graph plain.",
+    "plain": "PyTorch's own operations, one for one. Proven in ONNX Runtime.",
+}
+"""The file's doc_string: what whoever opens it elsewhere must know."""
+
 
 class NotProvenError(ParityError):
     """The exported file differs from eager PyTorch and was not written; `report` says where and by how much."""
@@ -130,6 +137,7 @@ def export_onnx(
         read_points(onnx_model)
     # The oldest format version that has the opset, so that old runtimes open the file.
     onnx_model.ir_version = onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", opset)])
+    onnx_model.doc_string = _NOTES[graph]
     metadata = replace(_describe(network, labels, random_weights, precision, input_form), reject_below=reject_below)
     with write_atomically(path) as temporary:
         content = _serialize(onnx_model, metadata)

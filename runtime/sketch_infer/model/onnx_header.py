@@ -6,8 +6,8 @@ from sketch_infer.errors import ModelFileError
 from sketch_infer.model.protobuf import NOT_A_MODEL, Field, MessageReader, text
 
 _IR_VERSION, _GRAPH, _OPSET_IMPORT, _METADATA_PROPS = 1, 7, 8, 14
-_PRODUCER = (2, 3)
-"""Field numbers of ModelProto."""
+_TEXTS = (2, 3, 6)
+"""Field numbers of ModelProto; the last are what made the file, in which version, and a note for people."""
 _DOMAIN, _VERSION = 1, 2
 """Field numbers of OperatorSetIdProto."""
 _KEY, _VALUE = 1, 2
@@ -55,7 +55,7 @@ def read_header(content: bytes) -> OnnxHeader:
             props[_text(parts.get(_KEY))] = _text(parts.get(_VALUE))
         elif number == _GRAPH and isinstance(value, memoryview):
             graphs.append(value)
-        elif number not in _PRODUCER:
+        elif number not in _TEXTS:
             others.add(number)
     if ir_version is None:
         raise ModelFileError(f"{NOT_A_MODEL}: no format version in its {len(content)} bytes; export it again")

@@ -1,0 +1,80 @@
+"""One engine, one file: the probes in the file, and whether the engine's answers are eager PyTorch's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sketch_infer.checks.parity import FP32_TOLERANCE, INT8_TOLERANCE
+from sketch_infer.inference.session import Session
+from sketch_infer.model.contract import STROKES, Feeds
+from sketch_infer.strokes.preprocess import FloatArray
+from sketch_infer.untrusted import one_line
+
+Answer = tuple[str, FloatArray]
+"""The engine's version and its logits."""
+
+FILES = ("fast", "plain", "int8")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one engine made of one file.
+
+    Attributes:
+        engine: its name and version.
+        file: "fast", "plain" or "int8".
+        verdict: "right", "wrong" or "refused".
+        difference: largest |logit - eager's| in units of the row's scale; None if it refused.
+        reason: why it refused.
+    """
+
+    engine: str
+    file: str
+    verdict: str
+    difference: float | None = None
+    reason: str = ""
+
+
+def run_onnxruntime(path: Path, feeds: Feeds) -> Answer:
+    import onnxruntime
+
+    return onnxruntime.__version__, Session(path, "cpu").run(feeds[STROKES])["logits"]
+
+
+def run_openvino(path: Path, feeds: Feeds) -> Answer:
+    import openvino
+
+    compiled = openvino.compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return openvino.__version__.split("-")[0], compiled(feeds)["logits"]
+
+
+def run_reference(path: Path, feeds: Feeds) -> Answer:
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    (logits,) = ReferenceEvaluator(str(path)).run(["logits"], feeds)
+    return onnx.__version__, np.asarray(logits)
+
+
+ENGINES: dict[str, Callable[[Path, Feeds], Answer]] = {
+    "ONNX Runtime": run_onnxruntime,
+    "OpenVINO": run_openvino,
+    "ONNX's reference evaluator": run_reference,
+}
+
+
+def ask(engine: str, file: str, path: Path) -> Found:
+    """Run a file's probes; in a process of its own, as an engine may end it."""
+    metadata = Session(path, "cpu").metadata
+    expected = metadata.probes.outputs["logits"]
+    try:
+        version, logits = ENGINES[engine](path, metadata.probes.feeds())
+    except Exception as error:  # whatever an engine raises is its way to refuse
+        return Found(engine, file, "refused", reason=one_line(str(error))[:120])
+    scale = np.maximum(1, np.abs(expected).max(axis=1, keepdims=True))
+    difference = float(np.abs((logits - expected) / scale).max())
+    tolerance = INT8_TOLERANCE if metadata.precision == "int8" else FP32_TOLERANCE
+    # A NaN is wrong, too.
+    return Found(f"{engine} {version}", file, "right" if difference <= tolerance else "wrong", difference)
