@@ -101,7 +101,7 @@ class _ErrorsToExitCodes(click.Command):
         except SketchError as error:
             raise _Failure(error) from error
         except click.UsageError as error:
-            raise click.UsageError(one_line(error.message), error.ctx) from error
+            raise click.UsageError(one_line(error.format_message()), error.ctx) from error
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise  # `| head`: click ends quietly
