@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
@@ -26,6 +26,9 @@ from sketch_infer.strokes.pen_points import from_pen_points, to_pen_points
 from sketch_infer.strokes.preprocess import FloatArray, drawings_to_sketches
 from sketch_infer.strokes.rows import RowFormat, as_sketches
 from sketch_infer.strokes.simplify import simplify
+
+if TYPE_CHECKING:
+    from typing import Self  # Python 3.11
 
 _DRAWINGS_AT_ONCE = 512
 
@@ -128,7 +131,7 @@ class Classifier:
         digest: str = self._open_session().content_sha256
         return digest
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Self":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -6,7 +6,7 @@ import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from sketch_infer.strokes.pen_points import Sketches
 from sketch_infer.strokes.preprocess import INPUT_SIZE, PREPROCESSING, FloatArray
 from sketch_infer.strokes.simplify import POINTS_CONVENTION
 from sketch_infer.untrusted import printable
+
+if TYPE_CHECKING:
+    from typing import Self  # Python 3.11
 
 FORMAT_VERSION = 1
 
@@ -94,7 +97,7 @@ class Probes:
         return json.dumps(values, ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
+    def from_json(cls, text: str) -> "Self":
         """Read what `to_json` wrote; raises KeyError, TypeError, ValueError or zlib.error for anything else."""
         values = json.loads(text)
         outputs = {name: _decode(values[name]) for name in OUTPUTS}
@@ -161,7 +164,7 @@ class ModelMetadata:
         return {_PREFIX + key: value for key, value in values.items()}
 
     @classmethod
-    def from_props(cls, props: Mapping[str, str]) -> Self:
+    def from_props(cls, props: Mapping[str, str]) -> "Self":
         """Read what `to_props` wrote.
 
         Raises:

@@ -6,13 +6,16 @@ What happens to a drawing does not depend on the others of its block.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sketch_infer.errors import InputError
 from sketch_infer.strokes.drawing_forms import to_columns
+
+if TYPE_CHECKING:
+    from typing import Self  # Python 3.11
 
 Points = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -40,18 +43,18 @@ class PenLines:
     def __len__(self) -> int:
         return len(self.drawing_lines) - 1
 
-    def __getitem__(self, chosen: slice) -> Self:
+    def __getitem__(self, chosen: slice) -> "Self":
         """Return the drawings of a slice without steps; the points are not copied."""
         first, end, _ = chosen.indices(len(self))
         lines = self.drawing_lines[first : end + 1]
         starts = self.line_starts[lines[0] : lines[-1] + 1]
         return type(self)(self.points[starts[0] : starts[-1]], starts - starts[0], lines - lines[0])
 
-    def each(self) -> list[Self]:
+    def each(self) -> "list[Self]":
         """Return the drawings one by one."""
         return [self[number : number + 1] for number in range(len(self))]
 
-    def where(self, chosen: npt.NDArray[np.bool_]) -> Self:
+    def where(self, chosen: npt.NDArray[np.bool_]) -> "Self":
         """Return the drawings of a mask (N,), which may be none."""
         of_line = np.repeat(chosen, np.diff(self.drawing_lines))
         of_point = np.repeat(of_line, np.diff(self.line_starts))
@@ -80,14 +83,14 @@ class PenLines:
         return np.repeat(np.arange(len(self)), np.diff(self.drawing_starts))
 
     @classmethod
-    def join(cls, parts: Sequence[Self]) -> Self:
+    def join(cls, parts: "Sequence[Self]") -> "Self":
         """Put drawings behind one another."""
         line_ends = [part.line_starts[1:] for part in parts]
         drawing_ends = [part.drawing_lines[1:] for part in parts]
         return cls(np.concatenate([part.points for part in parts]), _joined(line_ends), _joined(drawing_ends))
 
     @classmethod
-    def of(cls, drawings: Sequence[Any]) -> Self:
+    def of(cls, drawings: Sequence[Any]) -> "Self":
         """Read drawings, each a list of strokes in one of the forms of `to_columns`; times are not read.
 
         Raises:

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from sketch_infer.untrusted import as_unicode
 from sketch_infer.writers.text import to_records
 
 if TYPE_CHECKING:
+    from typing import Self  # Python 3.11
+
     from sketch_infer.writers.text import Record
 
 _COPIED_ROWS = 65536
@@ -38,7 +40,7 @@ class NpzWriter:
         self._n = 0
         self._waiting: dict[str, IO[bytes]] = {}
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Self":
         for name in (*OUTPUTS, "labels"):
             self._waiting[name] = tempfile.TemporaryFile(dir=self._path.parent)  # closed by __exit__
         return self
@@ -111,7 +113,7 @@ class ParquetWriter:
         self._file = pyarrow.parquet.ParquetWriter(path, self._schema, compression="zstd")
         self._records: list[Record] = []
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Self":
         return self
 
     def __exit__(
