@@ -35,6 +35,14 @@ autodoc_default_options = {"members": True, "undoc-members": False}
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 
+NAVIGATION = {
+    "Use it": ("install", "sketch-infer", "input", "python", "web", "contract", "device", "ray", "faults"),
+    "Your own network": ("export", "int8", "train", "model-card"),
+    "How it works": ("model-file", "proof", "speed", "onnxruntime", "gpu"),
+    "Reference": ("api", "contributing", "security", "changelog"),
+}
+"""The pages by section; here and not in index.md, so that index.md can be read in the repository, too."""
+
 PAGES = {
     "models/README.md": "model-card.md",
     "CONTRIBUTING.md": "contributing.md",
@@ -49,12 +57,19 @@ def read_page(_: Sphinx, name: str, content: list[str]) -> None:
     source = next((path for path, page in PAGES.items() if page == f"{name}.md"), f"docs/{name}.md")
     if source in PAGES:
         content[0] = (ROOT / source).read_text(encoding="utf-8")
+    if name == "index":
+        for caption, pages in NAVIGATION.items():
+            content[0] += "\n".join(["", "```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```", ""])
 
     def to_site(match: re.Match[str]) -> str:
-        path = (ROOT / PurePosixPath(source).parent / match[1]).resolve().relative_to(ROOT).as_posix()
-        return f"]({'/' + PAGES[path] if path in PAGES else match[1]}{match[2] or ''})"
+        text, target, anchor = match.groups()
+        path = (ROOT / PurePosixPath(source).parent / target).resolve().relative_to(ROOT).as_posix()
+        if path in PAGES:
+            return f"[{text}](/{PAGES[path]}{anchor or ''})"
+        # What is on no page of the site is named.
+        return match[0] if path.startswith("docs/") else f"{text} (`{path}`)"
 
-    content[0] = re.sub(r"\]\((?!\w+:)([^)#\s]+)(#[^)\s]*)?\)", to_site, content[0])
+    content[0] = re.sub(r"\[([^]]*)\]\((?!\w+:)([^)#\s]+)(#[^)\s]*)?\)", to_site, content[0])
 
 
 def name_array_like(*event: Any) -> tuple[str, str] | None:

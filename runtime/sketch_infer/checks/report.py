@@ -30,7 +30,7 @@ class Check:
 
 @dataclass(frozen=True)
 class SketchAnswer:
-    """A sketch, float32 (T, 3), with and the most likely classes of eager PyTorch and of the model file."""
+    """A sketch, float32 (T, 3), with the most likely classes of eager PyTorch and of the model file."""
 
     name: str
     strokes: FloatArray
