@@ -8,11 +8,12 @@ DOCS_INSTALLED := $(VENV)/.docs-installed
 MODEL := runtime/sketch_infer/default.onnx
 INT8_MODEL := runtime/sketch_infer/default_int8.onnx
 # A model of 345 classes comes along where the repository has its weights.
-CHECKPOINT_345 := $(wildcard models/quickdraw-345.safetensors)
+CHECKPOINT_345 := $(wildcard models/quickdraw-345/model.safetensors)
 MODELS_345 := $(if $(CHECKPOINT_345),runtime/sketch_infer/quickdraw-345.onnx runtime/sketch_infer/quickdraw-345_int8.onnx)
-MODELS := $(MODEL) $(INT8_MODEL) $(MODELS_345)
+MODELS := $(MODEL) $(INT8_MODEL)
+ALL_MODELS := $(MODELS) $(MODELS_345)
 # The trained weights where the repository has them; without them the pipeline still runs, on random weights.
-CHECKPOINT := $(wildcard models/sketch_rnn.safetensors)
+CHECKPOINT := $(wildcard models/quickdraw-40/model.safetensors)
 STROKES ?= runtime/samples/drawings.ndjson
 WEB := runtime/web
 WEB_INSTALLED := $(WEB)/node_modules/.package-lock.json
@@ -40,11 +41,19 @@ export: setup ## Export the models to ONNX in fp32 and int8, prove them, and ins
 infer: $(MODELS) ## Classify STROKES=FILE, by default the sample drawings
 	$(BIN)/sketch-infer $(STROKES)
 
-train: setup ## Train the default network again on the folders of QUICKDRAW=DIR (about 65 minutes on 2 cores)
-	@test -d "$(QUICKDRAW)/train" || { echo "expected QUICKDRAW=DIR with train/ val/ raw/ extra/ classes.txt; see models/README.md"; exit 2; }
-	$(BIN)/sketch-train $(QUICKDRAW)/train --dense $(QUICKDRAW)/raw --pretrain $(QUICKDRAW)/extra --pretrain-epochs 8 \
-		--val $(QUICKDRAW)/val --classes $(QUICKDRAW)/classes.txt --epochs 20 \
-		--provenance "Google Quick, Draw! Dataset, CC BY 4.0" --output models/sketch_rnn.safetensors
+PREPARED := dist/quickdraw
+TRAIN_345 := --epochs 6 --learning-rate 2e-3 --dropout 0.1 --augment 0.5 --balance 0.7
+TRAIN_40 := --pretrain-epochs 0 --epochs 6 --further-share 0.1 --fine-learning-rate 7e-4 --dropout 0.3
+PROVENANCE := Google Quick, Draw! Dataset, CC BY 4.0
+
+train: setup ## Train both networks again on the folders of QUICKDRAW=DIR (about two hours on 2 cores)
+	@test -d "$(QUICKDRAW)/train" || { echo "expected QUICKDRAW=DIR with train/ val/ test/ raw/ extra/ more/ classes.txt; see models/README.md"; exit 2; }
+	$(BIN)/python models/prepare_quickdraw.py $(QUICKDRAW) $(PREPARED)
+	$(BIN)/sketch-train $(PREPARED)/train --dense $(QUICKDRAW)/raw --val $(PREPARED)/val $(TRAIN_345) --from models/quickdraw-40/model.safetensors \
+		--provenance "$(PROVENANCE)" --output models/quickdraw-345/model.safetensors
+	$(BIN)/sketch-train $(PREPARED)/known --dense $(QUICKDRAW)/raw --val $(QUICKDRAW)/val $(TRAIN_40) \
+		--classes $(QUICKDRAW)/classes.txt --from models/quickdraw-345/model.safetensors --pretrain $(PREPARED)/others \
+		--provenance "$(PROVENANCE)" --output models/quickdraw-40/model.safetensors
 
 test: $(MODELS) ## Run the tests
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
@@ -96,9 +105,13 @@ lint: setup ## Check style, format and the direction of imports
 typecheck: setup ## Check types
 	$(BIN)/mypy
 
-wheel: $(MODELS) ## Build the runtime's wheel, the model inside, into dist/
+wheel: $(ALL_MODELS) ## Build the runtime's wheel, the model inside, into dist/
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./runtime
 	@ls dist/sketch_infer-*.whl
+
+hub: $(ALL_MODELS) ## Put together the folders of both models for the Hugging Face Hub, in dist/hub
+	$(BIN)/python models/hub_folder.py quickdraw-40 dist/hub/quickdraw-40
+	$(BIN)/python models/hub_folder.py quickdraw-345 dist/hub/quickdraw-345
 
 release: setup ## Check version and changelog, then build wheel, npm package (once it is public) and checksums into dist/
 	@test -z "$$(git status --porcelain)" || { echo "not ready to release: there are uncommitted changes"; exit 2; }
@@ -130,7 +143,7 @@ web-bench: $(WEB_PAGE) $(INT8_MODEL) ## Measure the model files under WebAssembl
 		fast=$(CURDIR)/$(MODEL) int8=$(CURDIR)/$(INT8_MODEL)
 
 clean: ## Remove .venv, dist, caches, the page and the exported model
-	rm -rf $(VENV) dist $(WEB)/dist $(WEB)/node_modules $(WEB)/screenshots .mypy_cache .pytest_cache .ruff_cache $(MODELS)
+	rm -rf $(VENV) dist $(WEB)/dist $(WEB)/node_modules $(WEB)/screenshots .mypy_cache .pytest_cache .ruff_cache $(ALL_MODELS)
 	find runtime models export tests benchmarks fuzz -name __pycache__ -prune -exec rm -rf {} +
 
 # pip takes no editable package where it checks hashes, so that is a step of its own. It leaves out torch, which comes as

@@ -37,7 +37,7 @@ napoleon_use_rtype = False
 
 NAVIGATION = {
     "Use it": ("install", "sketch-infer", "input", "python", "web", "contract", "device", "ray", "faults"),
-    "Your own network": ("export", "int8", "train", "model-card"),
+    "Your own network": ("export", "int8", "train", "model-card", "quickdraw-40", "quickdraw-345"),
     "How it works": ("model-file", "proof", "speed", "onnxruntime", "gpu"),
     "Reference": ("api", "contributing", "security", "changelog"),
 }
@@ -45,6 +45,8 @@ NAVIGATION = {
 
 PAGES = {
     "models/README.md": "model-card.md",
+    "models/quickdraw-40/README.md": "quickdraw-40.md",
+    "models/quickdraw-345/README.md": "quickdraw-345.md",
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
     "CHANGELOG.md": "changelog.md",

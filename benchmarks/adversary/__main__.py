@@ -91,7 +91,7 @@ def search(model: SketchRNN, session: Session, rounds: int, seed: int) -> Worst:
 @click.option("--seed", default=0, show_default=True, help="Of the changes.")
 def main(rounds: int, seed: int) -> None:
     """Search for the sketches on which ONNX Runtime and float64 part, for the plain and the fast graph."""
-    model = load_checkpoint(ROOT / "models" / "sketch_rnn.safetensors").model
+    model = load_checkpoint(ROOT / "models" / "quickdraw-40" / "model.safetensors").model
     activations = measure_activations()
     for one in activations:
         theirs = f"{one.onnxruntime:.1e} (at {one.at:.2f})"

@@ -13,7 +13,7 @@ from .machine import thread_counts, usable_cores
 from .workloads import Workload
 
 ROOT = Path(__file__).parents[2]
-CHECKPOINT = ROOT / "models" / "sketch_rnn.safetensors"
+CHECKPOINT = ROOT / "models" / "quickdraw-40" / "model.safetensors"
 
 OURS_FP32, OURS_INT8, OPENVINO_BF16 = "ours", "ours int8", "OV bf16"
 FP32_PEERS = ("eager", "compile", "traced", "ORT", "ORT 1t", "OpenVINO")

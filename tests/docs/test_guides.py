@@ -30,8 +30,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("guides")
     shutil.copytree(ROOT / "runtime" / "samples", folder / "runtime" / "samples")
     (folder / "runtime" / "sketch_infer").symlink_to(ROOT / "runtime" / "sketch_infer")
-    (folder / "models").mkdir()
-    (folder / "models" / "sketch_rnn.safetensors").symlink_to(ROOT / "models" / "sketch_rnn.safetensors")
+    (folder / "models").symlink_to(ROOT / "models")
     torch.save(make_model(SketchRNNConfig(3, 8, 2)).state_dict(), folder / "weights.pt")
     (folder / "labels.txt").write_text("flat\ntall\n", encoding="utf-8")
     for part, n in {"train": 40, "test": 9}.items():

@@ -13,24 +13,27 @@ from sketch_infer import Classifier, read_sketches
 from sketch_models import SketchRNNConfig, load_checkpoint
 from tests.support import ROOT, SAMPLES, Run
 
-CHECKPOINT = ROOT / "models" / "sketch_rnn.safetensors"
-CARD = (ROOT / "models" / "README.md").read_text(encoding="utf-8")
+CHECKPOINT = ROOT / "models" / "quickdraw-40" / "model.safetensors"
 
 
-def test_the_checkpoint_is_the_one_of_the_model_card() -> None:
-    assert hashlib.sha256(CHECKPOINT.read_bytes()).hexdigest() in CARD
-
-
-def test_it_says_what_it_is() -> None:
-    checkpoint = load_checkpoint(CHECKPOINT)
-    assert checkpoint.model.config == SketchRNNConfig(3, 256, 40)
+@pytest.mark.parametrize(
+    ("name", "n_classes", "stored"), [("quickdraw-40", 40, {"F16"}), ("quickdraw-345", 345, {"F16", "F32", "I8"})]
+)
+def test_a_checkpoint_is_what_its_card_says(name: str, n_classes: int, stored: set[str]) -> None:
+    path = ROOT / "models" / name / "model.safetensors"
+    card = (path.parent / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("---\nlicense: cc-by-4.0\n")
+    assert hashlib.sha256(path.read_bytes()).hexdigest() in card
+    assert path.stat().st_size < 4e6
+    checkpoint = load_checkpoint(path)
+    assert checkpoint.model.config == SketchRNNConfig(3, 256, n_classes)
     assert checkpoint.labels is not None
     assert list(checkpoint.labels) == sorted(checkpoint.labels)
     assert "CC BY 4.0" in checkpoint.metadata["provenance"]
     assert checkpoint.metadata["training"].startswith("sketch-train ")
-    assert {"seed", "metrics"} <= checkpoint.metadata.keys()
-    with safe_open(CHECKPOINT, framework="pt") as file:
-        assert {file.get_slice(name).get_dtype() for name in file.keys()} == {"F16"}  # noqa: SIM118
+    assert {"seed", "metrics", "temperature", "reject_below"} <= checkpoint.metadata.keys()
+    with safe_open(path, framework="pt") as file:
+        assert {file.get_slice(tensor).get_dtype() for tensor in file.keys()} == stored  # noqa: SIM118
 
 
 def test_the_default_model_is_made_of_it(default_onnx: Path) -> None:
