@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet
 import pytest
 
 from sketch_infer import Classifier, InputError, drawing_to_sketch, read_sketches, simplify_drawing
@@ -51,10 +49,12 @@ def test_every_form_is_the_same_drawing(form: str, tiny_onnx: Path) -> None:
 
 @pytest.mark.parametrize("form", ["pairs", "triples", "objects", "with a stroke without points"])
 def test_files_hold_the_same_forms(form: str, tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
     drawing = FORMS[form]()
     (tmp_path / "d.ndjson").write_text(json.dumps({"drawing": drawing}) + "\n")
-    pyarrow.parquet.write_table(pa.table({"drawing": [drawing]}), tmp_path / "nested.parquet")
-    pyarrow.parquet.write_table(pa.table({"drawing": [json.dumps(drawing)]}), tmp_path / "text.parquet")
+    parquet.write_table(pa.table({"drawing": [drawing]}), tmp_path / "nested.parquet")
+    parquet.write_table(pa.table({"drawing": [json.dumps(drawing)]}), tmp_path / "text.parquet")
     for name in ("d.ndjson", "nested.parquet", "text.parquet"):
         (sketch,) = read_sketches(str(tmp_path / name), "simplified")
         np.testing.assert_array_equal(sketch.strokes, drawing_to_sketch(COLUMNS), err_msg=name)

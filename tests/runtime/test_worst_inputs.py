@@ -9,8 +9,6 @@ import threading
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet
 import pytest
 
 from benchmarks.bulk.worst import WORST, peak_megabytes
@@ -31,6 +29,8 @@ LINE = json.dumps({"word": "cat", "drawing": [[[0, 10, 20], [0, 5, 0]], [[3, 4],
     [(".npz", 50), (".npy", 2), (".parquet, lists", 2), (".parquet, text", 6), (".ndjson.gz, objects", 2)],
 )
 def test_the_worst_inputs_take_less_than_half_a_gigabyte(tiny_onnx: Path, tmp_path: Path, form: str, n: int) -> None:
+    if form.startswith(".parquet"):
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     name, write, _ = WORST[form]
     write(tmp_path / name, n)
     assert peak_megabytes(tmp_path / name, "--model", str(tiny_onnx)) < 500
@@ -129,23 +129,27 @@ def test_a_word_has_a_bounded_length(tmp_path: Path) -> None:
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
 @pytest.mark.parametrize("codec", ["none", "snappy", "gzip", "zstd", "lz4", "brotli"])
 def test_the_longest_row_of_a_table_is_known_before_it_is_decoded(tmp_path: Path, version: str, codec: str) -> None:
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
     random = np.random.default_rng(0)
     lengths = [*random.integers(0, 2_000, 1_500).tolist(), 400_000, 1, 90]
     drawings = [[[[0] * n, random.integers(0, 255, n).tolist()]] for n in lengths]
     path = tmp_path / "d.parquet"
-    pyarrow.parquet.write_table(pa.table({"drawing": drawings}), path, compression=codec, data_page_version=version)
-    table = pyarrow.parquet.ParquetFile(path)
+    parquet.write_table(pa.table({"drawing": drawings}), path, compression=codec, data_page_version=version)
+    table = parquet.ParquetFile(path)
     with path.open("rb") as file:
         (n_rows,) = {rows_at_once(file, read_row_groups(file), 0, table.schema, ["drawing"], 256)}
     assert n_rows == MAX_VALUES // 800_000
 
 
 def test_rows_and_pages_beyond_reason_are_refused(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
     path = tmp_path / "d.parquet"
     for column, words in (
         ([[[[0] * (MAX_VALUES // 2 + 1)] * 2]] * 2, "row group 0: expected drawings of at most 2097152 numbers"),
         (["[" * 40_000_000], "row group 0: expected pages of at most 33554432 bytes, found 40000004"),
     ):
-        pyarrow.parquet.write_table(pa.table({"drawing": column}), path)
+        parquet.write_table(pa.table({"drawing": column}), path)
         with pytest.raises(InputError, match=words):
             list(read_sketches(str(path)))
