@@ -32,7 +32,7 @@ def test_json_lines_are_the_default_in_a_pipe(sketch_infer: Run, tiny_onnx: Path
     assert [record["index"] for record in records] == list(range(7))
     assert [record["label"] for record in records] == predictions.labels
     first = records[0]
-    assert list(first) == ["source", "index", "label", "probability", "top"]
+    assert list(first) == ["source", "index", "label", "probability", "top", "aspect"]
     assert first["source"] == str(strokes_file)
     assert first["top"][0] == {"label": first["label"], "probability": first["probability"]}
     expected = predictions.top_k(5)[0]

@@ -82,7 +82,7 @@ class Job:
             self._classify(None)
             return
         with open_writer(format_, output, top_k, self._classifier.classes, tuple(self._sources)) as writer:
-            self._classify(writer, with_bar=output is not None or not sys.stdout.isatty())
+            self._classify(writer, with_bar=output is not None or not sys.stdout.isatty(), flush=output is None)
             writer.finish()
 
     def run_resumably(self, partial: PartialLines, top_k: int) -> None:
@@ -97,12 +97,14 @@ class Job:
             elif partial.kept:
                 note(f"note: the results so far are in {partial.path}; a run that reads a pipe cannot be resumed")
 
-    def _classify(self, writer: Writer | None, with_bar: bool = True) -> None:
+    def _classify(self, writer: Writer | None, with_bar: bool = True, flush: bool = False) -> None:
         length = self._classifier.metadata.sequence_length
         with self._reading.bar(self._sources if with_bar else ["-"]):
             for sketches, predictions in classify_sketches(self._classifier, self._sketches, self._reading):
                 if writer:
                     writer.write(sketches, predictions)
+                    if flush:  # whoever draws at the other end of a pipe waits for it
+                        sys.stdout.flush()
                 if self._comparison:
                     self._comparison.add(to_batch([sketch.strokes for sketch in sketches], length)[0], predictions)
                 if self._tally:

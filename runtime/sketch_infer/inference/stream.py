@@ -1,6 +1,8 @@
 """Any number of sketches through a classifier in bounded memory: the next are read while these are classified."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +15,9 @@ from sketch_infer.readers.sketch import Sketch, cut_to_length
 from sketch_infer.strokes.pen_lines import PenLines
 from sketch_infer.strokes.pen_points import to_pen_points
 from sketch_infer.strokes.simplify import MAX_POINTS
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 SKETCHES_AT_ONCE = 512
 """Sorted by length and classified together: bounds the memory, and gives every worker some batches."""
@@ -51,17 +56,22 @@ def classify_sketches(
             return classifier.predict_points(to_pen_points(drawings))
         return classifier.predict([sketch.strokes for sketch in block], input_format="network")
 
-    block, is_last = take_block(remaining)
-    if block and is_last:  # no need for a thread
-        yield block, predict(block)
-        return
-    from concurrent.futures import ThreadPoolExecutor  # late, as above
-
-    with ThreadPoolExecutor(1, "sketch-infer-ahead") as ahead:
+    with ExitStack() as stack:
+        ahead: Executor | None = None
+        block, is_full = take_block(remaining)
         while block:
+            if not is_full:
+                # All there is, or for now: to read on first would keep the answers waiting.
+                yield block, predict(block)
+                block, is_full = take_block(remaining)
+                continue
+            if ahead is None:
+                from concurrent.futures import ThreadPoolExecutor  # late, as a few sketches do without it
+
+                ahead = stack.enter_context(ThreadPoolExecutor(1, "sketch-infer-ahead"))
             running = ahead.submit(predict, block)
             try:
-                following, _ = take_block(remaining)
+                following, is_full = take_block(remaining)
             except InputError:
                 # What was read before is answered, too.
                 yield block, running.result()
@@ -71,15 +81,21 @@ def classify_sketches(
 
 
 def take_block(sketches: Iterator[Sketch]) -> tuple[list[Sketch], bool]:
-    """Take the sketches that are classified together, and tell whether there were no more."""
+    """Take the sketches that are classified together.
+
+    Returns:
+        the sketches, and whether they are as many as there may be: otherwise there are no more, or none for now.
+    """
     block: list[Sketch] = []
     n_bytes = 0
     for sketch in sketches:
         block.append(sketch)
+        if sketch.last_for_now:
+            return block, False
         n_bytes += sketch.strokes.nbytes + (sketch.drawing.points.nbytes if sketch.drawing else 0)
         if len(block) == SKETCHES_AT_ONCE or n_bytes >= _MAX_WAITING_BYTES:
-            return block, False
-    return block, True
+            return block, True
+    return block, False
 
 
 def _with_points(sketches: Iterator[Sketch], listener: ReadListener) -> Iterator[Sketch]:

@@ -1,6 +1,6 @@
 """Drawings from any file, in blocks: what is read of them becomes sketches."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, Literal, get_args
 
 import numpy as np
@@ -30,8 +30,16 @@ Row = tuple[str, object]
 """Where a drawing stands, as messages say it; and its record, a dict, or the InputError that it is none."""
 
 
+def _never() -> bool:
+    return False
+
+
 def blocks_of(
-    called: str, rows: Iterator[tuple[Row, int]], listener: ReadListener, file: BinaryIO | None = None
+    called: str,
+    rows: Iterator[tuple[Row, int]],
+    listener: ReadListener,
+    file: BinaryIO | None = None,
+    pauses: Callable[[], bool] = _never,
 ) -> Iterator[list[Row]]:
     """Gather rows that are prepared together.
 
@@ -40,12 +48,13 @@ def blocks_of(
         rows: with the bytes of each.
         listener: hears how far the reading is.
         file: whose position shows that, if it has one.
+        pauses: whether no row is waiting: a block ends there.
 
     Raises:
         InputError: if there is no row.
     """
     at, n_rows = 0, 0
-    while block := _next_block(rows):
+    while block := _next_block(rows, pauses):
         n_rows += len(block)
         yield block
         del block  # or else there would be two while the next one is read
@@ -57,18 +66,22 @@ def blocks_of(
         raise InputError(f"{called}: expected drawings, found none")
 
 
-def _next_block(rows: Iterator[tuple[Row, int]]) -> list[Row]:
+def _next_block(rows: Iterator[tuple[Row, int]], pauses: Callable[[], bool]) -> list[Row]:
     block, total = [], 0
     for row, n_bytes in rows:
         block.append(row)
         total += n_bytes
-        if len(block) == AT_ONCE or total >= MAX_BYTES:
+        if len(block) == AT_ONCE or total >= MAX_BYTES or pauses():
             break
     return block
 
 
 def prepare_drawings(
-    source: str, blocks: Iterable[list[Row]], input_format: DrawingFormat, listener: ReadListener
+    source: str,
+    blocks: Iterable[list[Row]],
+    input_format: DrawingFormat,
+    listener: ReadListener,
+    pauses: Callable[[], bool] = _never,
 ) -> Iterator[Sketch]:
     """Bring drawings to sketches.
 
@@ -77,12 +90,15 @@ def prepare_drawings(
         blocks: rows in order; a sketch's index is its row's position among all.
         input_format: what the drawings are.
         listener: hears of what cannot be used, in order.
+        pauses: whether no row is waiting behind a block.
     """
     index, told = 0, False
     for block in blocks:
         block = [(where, _checked(record)) for where, record in block]
         drawings = [record["drawing"] for _, record in block if isinstance(record, dict)]
-        outcomes = iter(prepare_each(drawings, lambda some: _to_sketches(some, input_format)))
+        prepared = prepare_each(drawings, lambda some: _to_sketches(some, input_format))
+        outcomes, n_left = iter(prepared), sum(isinstance(outcome, tuple) for outcome in prepared)
+        paused = pauses()
         for where, record in block:
             outcome = next(outcomes) if isinstance(record, dict) else record
             if isinstance(outcome, tuple) and isinstance(record, dict):
@@ -95,7 +111,9 @@ def prepare_drawings(
                     )
                 word = record.get("word")
                 label = word if isinstance(word, str) else None
-                yield Sketch(source, index, strokes, label, aspect, drawing=drawing)
+                n_left -= 1
+                last_for_now = paused and not n_left
+                yield Sketch(source, index, strokes, label, aspect, drawing=drawing, last_for_now=last_for_now)
             else:
                 listener.bad(InputError(f"{where}: {outcome}"), index)
             index += 1

@@ -5,11 +5,12 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from sketch_infer.errors import InputError, reading_errors
 from sketch_infer.readers.drawings import MAX_BYTES, DrawingFormat, Row, blocks_of, prepare_drawings
 from sketch_infer.readers.listener import ReadListener
+from sketch_infer.readers.live_lines import LiveLines
 from sketch_infer.readers.sketch import Sketch, open_source
 from sketch_infer.untrusted import printable
 
@@ -30,12 +31,13 @@ def read_ndjson(
 
 
 def read_stdin(file: BinaryIO, input_format: DrawingFormat, listener: ReadListener) -> Iterator[Sketch]:
-    """Read lines of standard input, whose source is `-`."""
-    called = "standard input"
-    yield from prepare_drawings("-", blocks_of(called, read_rows(called, file), listener), input_format, listener)
+    """Read lines of standard input, whose source is `-`, as they come."""
+    called, lines = "standard input", LiveLines(file)
+    blocks = blocks_of(called, read_rows(called, lines), listener, pauses=lines.pause)
+    yield from prepare_drawings("-", blocks, input_format, listener, pauses=lines.pause)
 
 
-def read_rows(source: str, file: BinaryIO) -> Iterator[tuple[Row, int]]:
+def read_rows(source: str, file: BinaryIO | LiveLines) -> Iterator[tuple[Row, int]]:
     """Read lines.
 
     Args:
@@ -48,7 +50,7 @@ def read_rows(source: str, file: BinaryIO) -> Iterator[tuple[Row, int]]:
     """
     try:
         if source.lower().endswith(".gz"):
-            with gzip.GzipFile(fileobj=file) as lines:
+            with gzip.GzipFile(fileobj=cast(BinaryIO, file)) as lines:
                 yield from _rows(source, lines)
         else:
             yield from _rows(source, file)
@@ -58,7 +60,7 @@ def read_rows(source: str, file: BinaryIO) -> Iterator[tuple[Row, int]]:
         yield (source, InputError(f"cannot be read: {error.strerror or error}")), 0
 
 
-def _rows(source: str, lines: BinaryIO | gzip.GzipFile) -> Iterator[tuple[Row, int]]:
+def _rows(source: str, lines: BinaryIO | gzip.GzipFile | LiveLines) -> Iterator[tuple[Row, int]]:
     number = 0
     while line := lines.readline(MAX_BYTES + 1):
         number += 1

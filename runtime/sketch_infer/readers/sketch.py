@@ -40,6 +40,7 @@ class Sketch:
         aspect: width / height of the drawing, which the strokes no longer show; 1 if unknown.
         cut: whether points were dropped that a network does not read; see `cut_to_length`.
         drawing: its pen lines as in the file, for a model that reads pen points; None if the file has strokes.
+        last_for_now: whether no other one was waiting behind it when it was read: a live pen expects its answer now.
     """
 
     source: str
@@ -49,6 +50,7 @@ class Sketch:
     aspect: float = 1.0
     cut: bool = False
     drawing: PenLines | None = None
+    last_for_now: bool = False
 
     @property
     def true_class(self) -> str:

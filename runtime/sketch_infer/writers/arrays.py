@@ -108,6 +108,7 @@ class ParquetWriter:
                 ("label", text),
                 ("probability", pyarrow.float32()),
                 ("top", pyarrow.list_(candidate)),
+                ("aspect", pyarrow.float32()),
             ]
         )
         self._file = pyarrow.parquet.ParquetWriter(path, self._schema, compression="zstd")

@@ -27,13 +27,17 @@ NONE_OF_THESE = "none of these"
 
 
 class Record(TypedDict):
-    """One prediction as JSON has it; label and probability repeat the first of `top`; rejected, it has no label."""
+    """One prediction as JSON has it; label and probability repeat the first of `top`; rejected, it has no label.
+
+    `aspect` is the drawing's width / height, which the network does not see; 1 where it is not known.
+    """
 
     source: str
     index: int
     label: str | None
     probability: float
     top: list[Candidate]
+    aspect: float
 
 
 class Writer(Protocol):
@@ -53,7 +57,16 @@ def to_records(sketches: Sequence[Sketch], predictions: Predictions, top_k: int)
     for sketch, candidates, refused in zip(sketches, predictions.top_k(top_k), rejected, strict=True):
         top = [Candidate(label=label, probability=float(f"{value:.6g}")) for label, value in candidates]
         label, probability = None if refused else top[0]["label"], top[0]["probability"]
-        records.append(Record(source=sketch.source, index=sketch.index, label=label, probability=probability, top=top))
+        records.append(
+            Record(
+                source=sketch.source,
+                index=sketch.index,
+                label=label,
+                probability=probability,
+                top=top,
+                aspect=float(f"{sketch.aspect:.4g}"),
+            )
+        )
     return records
 
 

@@ -1,0 +1,45 @@
+"""Lines of a stream that may come one by one: a pen that draws, a log that grows."""
+
+import select
+from typing import BinaryIO
+
+_CHUNK = 2**16
+"""Bytes that are read at a time: what a pipe holds."""
+
+_PATIENCE = 0.02
+"""Seconds to wait for more before what is there is answered: a fast producer may need them to be given a processor, and
+a hand does not notice them."""
+
+
+class LiveLines:
+    """The lines of a stream, and whether one would have to wait for the next.
+
+    Args:
+        file: the stream, in binary.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._buffer, self._at = file, b"", 0
+
+    def readline(self, limit: int) -> bytes:
+        """Return the next line with its end, or `limit` bytes of it; nothing at the end of the stream."""
+        while (end := self._buffer.find(b"\n", self._at, self._at + limit) + 1) == 0:
+            if len(self._buffer) - self._at >= limit:
+                end = self._at + limit
+                break
+            more = self._file.read1(_CHUNK)  # type: ignore[attr-defined]  # of io.BufferedIOBase, as standard input is
+            if not more:
+                end = len(self._buffer)
+                break
+            self._buffer, self._at = self._buffer[self._at :] + more, 0
+        line, self._at = self._buffer[self._at : end], end
+        return line
+
+    def pause(self) -> bool:
+        """Tell whether no further line is there, not even after a moment."""
+        if self._buffer.find(b"\n", self._at) >= 0:
+            return False
+        try:
+            return not select.select([self._file], [], [], _PATIENCE)[0]
+        except (OSError, ValueError, TypeError):  # no stream that can be asked, as a file in memory or Windows' pipes
+            return False
