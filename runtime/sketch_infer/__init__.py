@@ -1,14 +1,14 @@
 """Classify pen strokes with a SketchRNN exported to ONNX: strokes in, labels out, without PyTorch."""
 
+import importlib
 import os
+from typing import TYPE_CHECKING, Any
 
 # Nothing leaves the device: from 1.29 on ONNX Runtime's Linux wheels report to Microsoft unless this is set before they
 # are imported. Set it to 0 to let them.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from sketch_infer._version import __version__
-from sketch_infer.checks.evaluation import Confusion, Evaluation, Tally, evaluate
-from sketch_infer.checks.parity import OutputParity, ParityReport, compare_outputs
 from sketch_infer.errors import (
     ClassifierStateError,
     DependencyError,
@@ -31,6 +31,16 @@ from sketch_infer.readers.listener import ReadListener
 from sketch_infer.readers.sketch import InputFormat, Sketch
 from sketch_infer.strokes.preprocess import as_strokes, drawing_to_sketch, to_batch
 from sketch_infer.strokes.simplify import simplify_drawing
+
+if TYPE_CHECKING:
+    from sketch_infer.checks.evaluation import Confusion, Evaluation, Tally, evaluate
+    from sketch_infer.checks.parity import OutputParity, ParityReport, compare_outputs
+
+_LATE = {
+    **dict.fromkeys(("Confusion", "Evaluation", "Tally", "evaluate"), "sketch_infer.checks.evaluation"),
+    **dict.fromkeys(("OutputParity", "ParityReport", "compare_outputs"), "sketch_infer.checks.parity"),
+}
+"""Names of modules that few need: they are imported when they are asked for, which keeps the start short."""
 
 __all__ = [
     "Classifier",
@@ -71,3 +81,9 @@ __all__ = [
     "simplify_drawing",
     "to_batch",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(importlib.import_module(_LATE[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,5 @@
 """Text that others wrote, on its way to a terminal, a spreadsheet or a page: names of files, columns, words, labels."""
 
-import html
 import unicodedata
 
 _OBEYED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -42,4 +41,6 @@ def csv_cell(text: str) -> str:
 
 def html_text(text: str) -> str:
     """Return text as content or attribute of an HTML element."""
-    return html.escape(one_line(text))
+    from html import escape  # late, as few need it
+
+    return escape(one_line(text))

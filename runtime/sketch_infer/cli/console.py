@@ -4,7 +4,6 @@ import contextlib
 import errno
 import io
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -48,7 +47,11 @@ def say(text: str, err: bool = False) -> None:
 def terminal_width(err: bool = False) -> int | None:
     """Return the columns of the terminal that stdout (or stderr) is; None where it is a file or a pipe."""
     stream = sys.stderr if err else sys.stdout
-    return shutil.get_terminal_size().columns if stream and stream.isatty() else None
+    if not stream or not stream.isatty():
+        return None
+    import shutil  # late, as a pipe does without it
+
+    return shutil.get_terminal_size().columns
 
 
 def note(text: str) -> None:

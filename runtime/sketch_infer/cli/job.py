@@ -7,22 +7,22 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sketch_infer.checks.evaluation import Tally, format_evaluations
 from sketch_infer.cli.console import note, say, terminal_width
 from sketch_infer.cli.progress import CommandReading
 from sketch_infer.errors import InputError, ParityError, SkippedError
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.stream import classify_sketches, take_block
 from sketch_infer.model.contract import POINTS
-from sketch_infer.readers.files import read_sketches
+from sketch_infer.readers.files import can_be_read_again, read_sketches
 from sketch_infer.readers.sketch import InputFormat, Sketch, cut_to_length
 from sketch_infer.strokes.preprocess import to_batch
 from sketch_infer.writers.choose import open_writer
-from sketch_infer.writers.partial_lines import PartialLines, can_be_read_again
 from sketch_infer.writers.text import JsonLinesWriter, Writer
 
 if TYPE_CHECKING:
+    from sketch_infer.checks.evaluation import Tally
     from sketch_infer.cli.eager import EagerComparison
+    from sketch_infer.writers.partial_lines import PartialLines
 
 
 class Job:
@@ -44,7 +44,7 @@ class Job:
         reading: CommandReading,
         classifier: Classifier,
         comparison: "EagerComparison | None",
-        tally: Tally | None,
+        tally: "Tally | None",
     ) -> None:
         self._sources, self._reading, self._classifier = sources, reading, classifier
         self._comparison, self._tally = comparison, tally
@@ -85,7 +85,7 @@ class Job:
             self._classify(writer, with_bar=output is not None or not sys.stdout.isatty(), flush=output is None)
             writer.finish()
 
-    def run_resumably(self, partial: PartialLines, top_k: int) -> None:
+    def run_resumably(self, partial: "PartialLines", top_k: int) -> None:
         """Classify all into a file of JSON lines, of which an interrupted run leaves what it has."""
         try:
             with partial:
@@ -131,6 +131,8 @@ class Job:
         if self._tally:
             if not self._n_sketches:
                 raise InputError("no sketches to evaluate: the input has none that can be used")
+            from sketch_infer.checks.evaluation import format_evaluations  # late, as few ask for it
+
             found = self._tally.evaluation()
             say(json.dumps(found.to_dict(), indent=2) if as_json else format_evaluations({"": found}, terminal_width()))
         if self._reading.n_skipped:

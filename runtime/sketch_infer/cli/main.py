@@ -8,7 +8,6 @@ import click
 from click.core import ParameterSource
 
 from sketch_infer._version import __version__
-from sketch_infer.checks.evaluation import Tally
 from sketch_infer.cli.combinations import check_combination
 from sketch_infer.cli.console import (
     Command,
@@ -29,13 +28,13 @@ from sketch_infer.inference.installed import find_model, installed_models
 from sketch_infer.inference.providers import CPU
 from sketch_infer.model.contract import PRECISIONS
 from sketch_infer.model.labels import parse_labels
-from sketch_infer.readers.files import expand_folders
+from sketch_infer.readers.files import can_be_read_again, expand_folders
 from sketch_infer.readers.sketch import INPUT_FORMATS, ON_ERROR
 from sketch_infer.tables import format_table
 from sketch_infer.writers.choose import TEXT_FORMATS, choose_format
-from sketch_infer.writers.partial_lines import PartialLines, can_be_read_again, run_identity
 
 if TYPE_CHECKING:
+    from sketch_infer.checks.evaluation import Tally
     from sketch_infer.cli.eager import EagerComparison
 
 EXAMPLES = """\b
@@ -255,9 +254,11 @@ def _classify(options: Options, model: Path) -> None:
     labels = parse_labels(options.labels)
     classifier = Classifier(model, options.provider, options.batch_size, options.threads, labels, options.reject)
     _tell_about_model(classifier, model, options)
-    tally = Tally(classifier.classes) if options.evaluate else None
+    tally = _tally(classifier) if options.evaluate else None
     job = Job(sources, options.input_format, reading, classifier, comparison, tally)
     if output and format_ == "jsonl" and not (comparison or tally):
+        from sketch_infer.writers.partial_lines import PartialLines, run_identity  # late, as few need it
+
         answers = (classifier.content_sha256, classifier.classes, options.reject)
         identity = run_identity(sources, *answers, options.input_format, options.top_k)
         job.run_resumably(PartialLines(output, identity, options.resume), options.top_k)
@@ -285,6 +286,12 @@ def _eager_comparison(checkpoint: Path) -> "EagerComparison":
     from sketch_infer.cli.eager import EagerComparison  # late, as few ask for it
 
     return EagerComparison(checkpoint)
+
+
+def _tally(classifier: Classifier) -> "Tally":
+    from sketch_infer.checks.evaluation import Tally  # late, as few ask for it
+
+    return Tally(classifier.classes)
 
 
 def _tell_about_model(classifier: Classifier, model: Path, options: Options) -> None:

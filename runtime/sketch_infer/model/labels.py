@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 from sketch_infer.errors import InputError, reading_errors
@@ -42,6 +41,8 @@ def choose_labels(chosen: Sequence[str], labels: Sequence[str]) -> list[int]:
     position = {label: column for column, label in enumerate(labels)}
     for label in chosen:
         if label not in position:
+            from difflib import get_close_matches  # late, as few need it
+
             similar = get_close_matches(str(label), labels, n=3)
             hint = f"; did you mean {' or '.join(map(repr, similar))}?" if similar else ""
             raise InputError(f"expected labels among the model's {len(labels)} classes, found {label!r:.60}{hint}")

@@ -94,6 +94,13 @@ def _unusable(source: str, error: OSError | ValueError) -> InputError:
     return InputError(f"{source}: no such file")
 
 
+def can_be_read_again(sources: Iterable[str]) -> bool:
+    """Return whether none of the inputs is a pipe, whose content is gone once it was read."""
+    with contextlib.suppress(OSError):  # what cannot be read at all is reported where it is opened
+        return not any(source == STDIN or Path(source).is_fifo() for source in sources)
+    return True
+
+
 def read_sketches(
     source: str,
     input_format: InputFormat = "auto",

@@ -1,6 +1,5 @@
 """Where results go: the format that the user means, and the writer that has it."""
 
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,7 +65,8 @@ def open_writer(
         if format_ != "json":
             yield _text_writer(format_, sys.stdout, top_k, classes, sources)
             return
-        import tempfile  # late, as few need it
+        import shutil  # late, as few need them
+        import tempfile
 
         # An array that breaks off after an error in the input would not be JSON.
         with tempfile.SpooledTemporaryFile(_SPOOLED, "w+", encoding="utf-8") as spool:
@@ -94,6 +94,8 @@ def _text_writer(
         case "csv":
             return CsvWriter(stream, top_k, classes)
         case "table":
+            import shutil  # late, as a pipe does without it
+
             width = shutil.get_terminal_size().columns if stream.isatty() else None
             return TableWriter(stream, top_k, classes, sources, width)
         case "html":

@@ -14,7 +14,6 @@ from typing import BinaryIO
 from sketch_infer._version import __version__
 from sketch_infer.atomic import final_mode, put_in_place, replaceable
 from sketch_infer.errors import InputError, OutputError, writing_errors
-from sketch_infer.readers.files import STDIN
 from sketch_infer.readers.sketch import Sketch
 
 try:
@@ -32,13 +31,6 @@ _OPEN = os.O_RDWR | os.O_CREAT | sum(getattr(os, name, 0) for name in ("O_NOFOLL
 """No link is followed, and a named pipe does not make the opening wait."""
 
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
-
-
-def can_be_read_again(sources: Iterable[str]) -> bool:
-    """Return whether none of the inputs is a pipe, whose content is gone once it was read."""
-    with contextlib.suppress(OSError):  # what cannot be read at all is reported where it is opened
-        return not any(source == STDIN or Path(source).is_fifo() for source in sources)
-    return True
 
 
 def run_identity(sources: Iterable[str], *options: object) -> str:
