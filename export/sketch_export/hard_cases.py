@@ -33,7 +33,8 @@ def first_part(sketch: FloatArray, part: float) -> FloatArray:
     rows[-1, 2] = 1
     at = np.concatenate([np.zeros((1, 2), np.float32), np.cumsum(rows[:, :2], axis=0)])
     extent = np.ptp(at, axis=0)
-    rows[:, :2] /= np.where(extent > 0, extent, 1)
+    # Clipped, because a quotient may round beyond 1, which an int8 model does not take.
+    rows[:, :2] = np.clip(rows[:, :2] / np.where(extent > 0, extent, 1), -1, 1)
     return rows
 
 
