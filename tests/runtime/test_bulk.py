@@ -112,7 +112,8 @@ def test_a_torn_last_line_is_written_again(sketch_infer: Run, tiny_onnx: Path, l
     from sketch_infer.writers.partial_lines import PartialLines, run_identity
 
     classifier = Classifier(tiny_onnx, "cpu")
-    identity = run_identity([str(lines)], classifier.content_sha256, "auto", 5)
+    answers = (classifier.content_sha256, classifier.classes, False)
+    identity = run_identity([str(lines)], *answers, "auto", 5)
     partial = PartialLines(tmp_path / "out.jsonl", identity, resume=True).path
     for kept in (0, 1, whole.index(b"\n") + 1, len(whole) // 2, len(whole) - 1, len(whole)):
         partial.write_bytes(whole[:kept])
