@@ -14,10 +14,10 @@ import numpy as np
 import onnx
 
 from sketch_export import export_onnx, prove
-from sketch_export.drawings import varied_sketches
-from sketch_export.layers import compare_layers, layers_check, layers_table
-from sketch_export.proof import proof_strokes
-from sketch_export.proof_report import proof_report
+from sketch_export.checks.layers import compare_layers, layers_check, layers_table
+from sketch_export.checks.proof import proof_strokes
+from sketch_export.checks.proof_report import proof_report
+from sketch_export.sample_drawings import varied_sketches
 from sketch_infer.checks.report import Check, Report, Table
 from sketch_infer.checks.report_page import write_report
 from sketch_infer.checks.self_check import self_check

@@ -6,6 +6,16 @@ from pathlib import Path
 import click
 import torch
 
+from sketch_export.checks.agreement import agreement_tables, compare_agreement
+from sketch_export.checks.evaluate import compare_accuracy, further_figures
+from sketch_export.checks.expected import Expected, check_expected
+from sketch_export.checks.layers import compare_layers, layers_check, layers_table
+from sketch_export.checks.pictures import plot_confusions, plot_reliability
+from sketch_export.checks.proof import prove
+from sketch_export.checks.proof_report import proof_report
+from sketch_export.checks.shapes import describe_forward, format_shapes, layer_shapes
+from sketch_export.exporter import GRAPH_CHOICES, GraphChoice, NotProvenError, export_onnx
+from sketch_export.trace import OPSETS
 from sketch_infer import __version__
 from sketch_infer.checks.evaluation import format_evaluations
 from sketch_infer.checks.parity import ParityReport
@@ -28,17 +38,6 @@ from sketch_infer.readers.files import read_sketches
 from sketch_infer.strokes.preprocess import FloatArray, to_batch
 from sketch_infer.tables import wrap
 from sketch_models import Checkpoint, SketchRNN, load_checkpoint
-
-from .behaviour import behaviour_tables, compare_behaviour
-from .evaluate import compare_accuracy, further_figures
-from .expected import Expected, check_expected
-from .exporter import GRAPH_CHOICES, GraphChoice, NotProvenError, export_onnx
-from .layers import compare_layers, layers_check, layers_table
-from .pictures import plot_confusions, plot_reliability
-from .proof import prove
-from .proof_report import proof_report
-from .shapes import describe_forward, format_shapes, layer_shapes
-from .trace import OPSETS
 
 PUBLISHED_LENGTH = 196
 """Points per sketch of the published network."""
@@ -258,12 +257,12 @@ def verify(
             tables.append(layers_table(f"Layers of {Path(file.name).name} on its probes", comparisons))
             checks.append(layers_check(Path(file.name).name, comparisons))
     if folder:
-        eager, behaviours, left_out = compare_behaviour(files, network, folder, provider)
-        tables += behaviour_tables(eager, behaviours, left_out)
+        eager, agreements, left_out = compare_agreement(files, network, folder, provider)
+        tables += agreement_tables(eager, agreements, left_out)
         if left_out:
             note(f"warning: {len(left_out)} drawings of {folder} cannot be used and are left out; see the report")
-        for file, behaviour in behaviours.items():
-            checks += [replace(check, name=f"{Path(file.name).name}: {check.name}") for check in behaviour.checks]
+        for file, agreement in agreements.items():
+            checks += [replace(check, name=f"{Path(file.name).name}: {check.name}") for check in agreement.checks]
     found = proof_report(f"Proof of {', '.join(map(str, models))}", proofs, checks, tables)
     if report:
         write_report(found, report)

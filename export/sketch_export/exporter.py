@@ -11,6 +11,15 @@ import onnx_ir as ir
 import torch
 from torch import nn
 
+from sketch_export.checks.expected import as_sketch_rnn
+from sketch_export.checks.proof import int8_agreement, prove
+from sketch_export.fast_graph import make_fast
+from sketch_export.pen_points.compose import read_points
+from sketch_export.pen_points.examples import probe_points
+from sketch_export.plain_graph import make_plain
+from sketch_export.sample_drawings import probe_sketches
+from sketch_export.trace import OPSETS, trace
+from sketch_export.weights import weights_sha256
 from sketch_infer import __version__
 from sketch_infer.atomic import write_atomically
 from sketch_infer.checks.parity import (
@@ -38,16 +47,6 @@ from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.pen_points import network_input
 from sketch_infer.strokes.preprocess import INPUT_SIZE
 from sketch_models import SketchRNN, run_eager
-
-from .drawings import probe_sketches
-from .expected import as_sketch_rnn
-from .fast_graph import make_fast
-from .pen_points.compose import read_points
-from .pen_points.examples import probe_points
-from .plain_graph import make_plain
-from .proof import int8_agreement, prove
-from .trace import OPSETS, trace
-from .weights import weights_sha256
 
 GraphChoice = Literal["fast", "plain"]
 GRAPH_CHOICES: tuple[str, ...] = get_args(GraphChoice)

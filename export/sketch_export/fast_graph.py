@@ -6,20 +6,19 @@ In fp32 the answers are the same to rounding. In int8 they are near, and cost a 
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
 
+from sketch_export.passes.bounded_points import bound_points
+from sketch_export.passes.branch_constants import own_host_constants
+from sketch_export.passes.directions import split_directions
+from sketch_export.passes.forward_padding import LOGIT_BUDGET, skip_forward_padding
+from sketch_export.passes.head_blocks import quantize_whole_head, skip_head_blocks
+from sketch_export.passes.int8_lstm import quantize_lstms
+from sketch_export.passes.linear_stem import fold_stem
+from sketch_export.passes.low_rank_head import factor_head, quantize_factored_head
+from sketch_export.passes.reverse_padding import STATE_TOLERANCE, skip_reverse_padding
+from sketch_export.passes.tools.settling import DoesNotSettle
+from sketch_export.plain_graph import lstm_nodes
 from sketch_infer.model.contract import Precision
 from sketch_infer.strokes.preprocess import FloatArray
-
-from .passes.bounded_points import bound_points
-from .passes.branch_constants import own_host_constants
-from .passes.directions import split_directions
-from .passes.forward_padding import LOGIT_BUDGET, skip_forward_padding
-from .passes.head_blocks import quantize_whole_head, skip_head_blocks
-from .passes.int8_lstm import quantize_lstms
-from .passes.linear_stem import fold_stem
-from .passes.low_rank_head import factor_head, quantize_factored_head
-from .passes.reverse_padding import STATE_TOLERANCE, skip_reverse_padding
-from .passes.tools.settling import DoesNotSettle
-from .plain_graph import lstm_nodes
 
 SETTLE_STEPS = "sketch_infer.settle_steps"
 """Metadata: steps that the forward direction takes after the last point."""

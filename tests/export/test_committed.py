@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sketch_export import prove
-from sketch_export.drawings import DRAWINGS, write_samples
+from sketch_export.sample_drawings import DRAWINGS, write_samples
 from sketch_infer import ParityError, read_sketches
 from sketch_infer.inference.session import Session
 from tests import tiny

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from sketch_export import export_onnx, prove
-from sketch_export.layers import compare_layers, layers_table
-from sketch_export.proof import proof_strokes
+from sketch_export.checks.layers import compare_layers, layers_table
+from sketch_export.checks.proof import proof_strokes
 from sketch_infer import Classifier
 from sketch_infer.checks.self_check import self_check
 from sketch_infer.inference.cuda import CUDA

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.cuda import __main__ as cuda_proof
-from sketch_export.proof import proof_strokes
+from sketch_export.checks.proof import proof_strokes
 from sketch_infer.checks.report_page import write_report
 from sketch_infer.model.model_file import ModelFile
 from sketch_models import save_checkpoint

@@ -6,8 +6,8 @@ import onnx
 import pytest
 import torch
 
+from sketch_export.checks.hard_cases import first_part, rejection
 from sketch_export.exporter import seal
-from sketch_export.hard_cases import first_part, rejection
 from sketch_infer import drawing_to_sketch
 from sketch_models import load_checkpoint, run_eager, save_checkpoint
 from tests import tiny

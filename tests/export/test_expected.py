@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sketch_export import export_onnx
-from sketch_export.expected import Expected, check_expected
+from sketch_export.checks.expected import Expected, check_expected
 from sketch_infer import Classifier, InputError, ParityError
 from sketch_infer.strokes.preprocess import FloatArray
 from sketch_models import SketchRNN

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from sketch_export import export_onnx
+from sketch_export.checks.proof import BATCHES, proof_strokes
 from sketch_export.exporter import seal
-from sketch_export.proof import BATCHES, proof_strokes
 from sketch_export.weights import weights_sha256
 from sketch_infer import InputError, OutputError, to_batch
 from sketch_infer.checks.parity import FP32_TOLERANCE

@@ -129,7 +129,7 @@ def test_shapes(sketch_export: Run, checkpoint: Path) -> None:
 
 
 def test_shapes_that_differ_fail(sketch_export: Run, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sketch_export import shapes
+    from sketch_export.checks import shapes
 
     wrong = {**shapes.formula_shapes(SketchRNNConfig(3, 6, 5, sequence_length=24), 2), "flatten": (2, 169)}
     monkeypatch.setattr(shapes, "formula_shapes", lambda *_: wrong)

@@ -11,14 +11,14 @@ import pytest
 import torch
 
 from sketch_export import export_onnx
-from sketch_export.drawings import probe_sketches, varied_sketches
+from sketch_export.checks.proof import check_int8, proof_strokes, prove
 from sketch_export.fast_graph import make_fast
 from sketch_export.passes.bounded_points import bound_points
 from sketch_export.passes.head_blocks import QUANTIZED_MATMUL
 from sketch_export.passes.linear_stem import fold_stem
 from sketch_export.passes.low_rank_head import FACTORED_HEAD
 from sketch_export.passes.tools.int8_weights import WEIGHT_LEVELS, quantize
-from sketch_export.proof import check_int8, proof_strokes, prove
+from sketch_export.sample_drawings import probe_sketches, varied_sketches
 from sketch_infer import Classifier, InputError, ModelFileError, default_model
 from sketch_infer.checks.parity import INT8_TOLERANCE, OutputParity, ParityReport
 from sketch_infer.inference.session import Session

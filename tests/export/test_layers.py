@@ -8,8 +8,8 @@ import pytest
 from onnx import numpy_helper
 
 from sketch_export import export_onnx
+from sketch_export.checks.layers import LayerParity, compare_layers, layers_table
 from sketch_export.exporter import seal
-from sketch_export.layers import LayerParity, compare_layers, layers_table
 from sketch_models import SketchRNN, SketchRNNConfig, save_checkpoint
 from tests import tiny
 from tests.networks import TINY, make_model

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from sketch_export import export_onnx
-from sketch_export.drawings import probe_sketches
+from sketch_export.checks.proof import proof_strokes
 from sketch_export.fast_graph import make_fast
 from sketch_export.passes.branch_constants import HOST_READ, own_host_constants
 from sketch_export.passes.directions import direction_node, split_directions
@@ -24,7 +24,7 @@ from sketch_export.passes.reverse_padding import skip_reverse_padding
 from sketch_export.passes.tools.editor import constant_array
 from sketch_export.passes.tools.settling import DoesNotSettle
 from sketch_export.plain_graph import make_plain
-from sketch_export.proof import proof_strokes
+from sketch_export.sample_drawings import probe_sketches
 from sketch_export.trace import trace
 from sketch_infer.checks.parity import FP32_TOLERANCE
 from sketch_infer.errors import SketchError

@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 from sketch_export import export_onnx, prove
-from sketch_export.layers import compare_layers
+from sketch_export.checks.layers import compare_layers
 from sketch_export.pen_points.examples import proof_points
 from sketch_infer import InputError, ModelFileError
 from sketch_infer.inference.session import Session

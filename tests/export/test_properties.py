@@ -18,7 +18,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from sketch_export import NotProvenError, export_onnx
-from sketch_export.proof import BATCHES, proof_strokes
+from sketch_export.checks.proof import BATCHES, proof_strokes
 from sketch_infer.checks.parity import INT8_TOLERANCE, TRUTH_FACTOR, TRUTH_FLOOR, ParityReport
 from sketch_infer.inference.session import Session
 from sketch_infer.strokes.preprocess import FloatArray

@@ -1,7 +1,7 @@
 import pytest
 
 from sketch_export import layer_shapes
-from sketch_export.shapes import format_shapes, formula_shapes
+from sketch_export.checks.shapes import format_shapes, formula_shapes
 from sketch_models import SketchRNNConfig
 from tests.networks import TINY, make_model
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from sketch_export.proof import proof_strokes
+from sketch_export.checks.proof import proof_strokes
 from sketch_infer.model.contract import OUTPUTS
 from sketch_models import SketchRNN, SketchRNNConfig, run_eager
 from tests.networks import TINY, float64_weights, make_model

@@ -16,7 +16,7 @@ from sketch_infer.strokes.preprocess import drawing_to_sketch, to_batch
 from sketch_models import SketchRNN, load_checkpoint, run_eager, save_checkpoint
 from sketch_models.training.augment import Augmentation, vary
 from sketch_models.training.cli import main
-from sketch_models.training.drawings import read_drawings
+from sketch_models.training.dataset import read_drawings
 from sketch_models.training.fast_path import FastSketchRNN
 from sketch_models.training.files import read_training_data
 from sketch_models.training.summary import finish, fit_temperature, warn_of_imbalance

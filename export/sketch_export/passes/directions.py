@@ -4,11 +4,10 @@ import numpy as np
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
 
+from sketch_export.passes.tools.cell import Float64Array
+from sketch_export.passes.tools.editor import Array, GraphEditor, constant_array, producer, replace
+from sketch_export.plain_graph import lstm_nodes
 from sketch_infer.model.contract import OUTPUTS
-
-from ..plain_graph import lstm_nodes
-from .tools.cell import Float64Array
-from .tools.editor import Array, GraphEditor, constant_array, producer, replace
 
 DIRECTIONS = ("forward", "reverse")
 

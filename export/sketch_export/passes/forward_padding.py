@@ -8,16 +8,15 @@ depend on its neighbors.
 import numpy as np
 import onnx_ir as ir
 
+from sketch_export.passes.directions import add_to_logits, direction_node, head_reader, head_times, head_weight
+from sketch_export.passes.linear_stem import read_stem
+from sketch_export.passes.tools.cell import Cell
+from sketch_export.passes.tools.drawn_steps import drawn_steps
+from sketch_export.passes.tools.editor import GraphEditor
+from sketch_export.passes.tools.late_rows import LateRows, missing_steps
+from sketch_export.passes.tools.settling import Float64Array, Tail, find_tail
 from sketch_infer.checks.parity import FP32_TOLERANCE
 from sketch_infer.strokes.preprocess import FloatArray
-
-from .directions import add_to_logits, direction_node, head_reader, head_times, head_weight
-from .linear_stem import read_stem
-from .tools.cell import Cell
-from .tools.drawn_steps import drawn_steps
-from .tools.editor import GraphEditor
-from .tools.late_rows import LateRows, missing_steps
-from .tools.settling import Float64Array, Tail, find_tail
 
 RUN_STEPS = {"forward": "forward.run_steps", "reverse": "drawn_steps"}
 """Values int32 (batch,): how many steps, from the first on, are not zero in what the head reads."""

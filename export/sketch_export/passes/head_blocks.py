@@ -8,10 +8,10 @@ import numpy as np
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
 
-from .directions import DIRECTIONS, direction_node, head_of, head_reader, head_times
-from .forward_padding import RUN_STEPS
-from .tools.editor import Array, GraphEditor, constant_array, replace
-from .tools.int8_weights import quantize
+from sketch_export.passes.directions import DIRECTIONS, direction_node, head_of, head_reader, head_times
+from sketch_export.passes.forward_padding import RUN_STEPS
+from sketch_export.passes.tools.editor import Array, GraphEditor, constant_array, replace
+from sketch_export.passes.tools.int8_weights import quantize
 
 BLOCK_STEPS = 64
 """Fewer steps a block read less but need more Ifs, each of which takes time to open: for one sketch, half as many steps

@@ -8,10 +8,9 @@ two more inputs and two more units stand at 1 and -1 in every row at every step.
 import numpy as np
 import onnx_ir as ir
 
+from sketch_export.passes.tools.editor import Array, GraphEditor, constant_array, producer
+from sketch_export.passes.tools.int8_weights import DOMAIN, quantize
 from sketch_infer.errors import SketchError
-
-from .tools.editor import Array, GraphEditor, constant_array, producer
-from .tools.int8_weights import DOMAIN, quantize
 
 QUANTIZED_LSTM = "DynamicQuantizeLSTM"
 

@@ -12,10 +12,9 @@ import numpy.typing as npt
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
 
+from sketch_export.passes.tools.editor import Array, GraphEditor, constant_array, producer, static_axis
+from sketch_export.plain_graph import lstm_nodes
 from sketch_infer.strokes.preprocess import INPUT_SIZE
-
-from ..plain_graph import lstm_nodes
-from .tools.editor import Array, GraphEditor, constant_array, producer, static_axis
 
 Float64Array = npt.NDArray[np.float64]
 

@@ -5,12 +5,11 @@ from math import nan
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
 
+from sketch_export.passes.tools.editor import static_axis
+from sketch_export.pen_points.preparation import prepare
+from sketch_export.pen_points.tensors import FLOAT, INT64, Tensor, Writer, where
 from sketch_infer.model.contract import BATCH, COUNTS, N_POINTS, POINTS
 from sketch_infer.strokes.preprocess import INPUT_SIZE
-
-from ..passes.tools.editor import static_axis
-from .preparation import prepare
-from .tensors import FLOAT, INT64, Tensor, Writer, where
 
 _ROWS = "rows"
 """Name of the network's own batch axis: one where there is no drawing."""

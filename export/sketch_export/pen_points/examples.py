@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sketch_export.sample_drawings import DRAWINGS, varied_drawings
 from sketch_infer.strokes.pen_lines import PenLines
 from sketch_infer.strokes.pen_points import to_pen_points
 from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray
-
-from ..drawings import DRAWINGS, varied_drawings
 
 _SPACING = 5.0
 """Of the points of a sampled line, in units of a drawing of 255."""

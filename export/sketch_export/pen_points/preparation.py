@@ -11,9 +11,8 @@ from functools import wraps
 from math import inf
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
+from sketch_export.pen_points.tensors import BOOL, DOUBLE, FLOAT, INT64, Tensor, concat, where
 from sketch_infer.strokes.simplify import EPSILON, GRID, MAX_POINTS, SIDE, SMALLEST, TIE
-
-from .tensors import BOOL, DOUBLE, FLOAT, INT64, Tensor, concat, where
 
 _NONE = 2**62
 """No corner: larger than the number of any point."""

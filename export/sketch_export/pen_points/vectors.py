@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from sketch_export.pen_points.examples import probe_points
 from sketch_infer.atomic import write_atomically
 from sketch_infer.errors import InputError
 from sketch_infer.strokes.pen_points import network_input
 from sketch_models import Checkpoint, load_checkpoint, run_eager
-
-from .examples import probe_points
 
 
 def _short(value: float) -> float:

@@ -9,7 +9,7 @@ import torch
 from sketch_infer.checks.evaluation import Evaluation, evaluate
 from sketch_infer.strokes.preprocess import drawing_to_sketch, to_batch
 from sketch_models.sketch_rnn import SketchRNN
-from sketch_models.training.drawings import Array, Drawings
+from sketch_models.training.dataset import Array, Drawings
 
 _CHUNK = 64
 

@@ -9,7 +9,7 @@ from sketch_infer.checks.evaluation import Evaluation, evaluate
 from sketch_infer.tables import format_table
 from sketch_models.checkpoint import load_checkpoint, save_checkpoint
 from sketch_models.training.accuracy import classify
-from sketch_models.training.drawings import Array
+from sketch_models.training.dataset import Array
 from sketch_models.training.fast_path import head_knots
 from sketch_models.training.files import TrainingData
 

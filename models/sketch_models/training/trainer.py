@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from sketch_models.sketch_rnn import SketchRNN
 from sketch_models.training.augment import stroke_batch, vary
-from sketch_models.training.drawings import Array, Drawings
+from sketch_models.training.dataset import Array, Drawings
 from sketch_models.training.fast_path import FastSketchRNN
 from sketch_models.training.recipe import Phase, Recipe, learning_rate
 

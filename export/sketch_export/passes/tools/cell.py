@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from .editor import constant_array
+from sketch_export.passes.tools.editor import constant_array
 
 Float64Array = npt.NDArray[np.float64]
 

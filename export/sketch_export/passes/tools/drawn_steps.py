@@ -3,7 +3,7 @@
 import numpy as np
 import onnx_ir as ir
 
-from .editor import GraphEditor, static_axis
+from sketch_export.passes.tools.editor import GraphEditor, static_axis
 
 NAME = "drawn_steps"
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .editor import Array
+from sketch_export.passes.tools.editor import Array
 
 DOMAIN = "com.microsoft"
 """Of ONNX Runtime's quantized operators."""

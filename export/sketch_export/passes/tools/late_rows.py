@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from .cell import Cell, Float64Array
-from .editor import Array, GraphEditor
+from sketch_export.passes.tools.cell import Cell, Float64Array
+from sketch_export.passes.tools.editor import Array, GraphEditor
 
 
 @dataclass(frozen=True)

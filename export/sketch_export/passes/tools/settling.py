@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .cell import Cell
+from sketch_export.passes.tools.cell import Cell
 
 Float64Array = npt.NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sketch_export.hard_cases import Rejection, first_part, rejection
+from sketch_export.checks.hard_cases import Rejection, first_part, rejection
 from sketch_infer.checks.evaluation import Evaluation, evaluate
 from sketch_infer.errors import InputError, ModelFileError
 from sketch_infer.inference.classifier import Classifier

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from sketch_export import export_onnx
-from sketch_export.behaviour import Disagreement, behaviour_tables, compare_behaviour
-from sketch_export.drawings import DRAWINGS
+from sketch_export.checks.agreement import Disagreement, agreement_tables, compare_agreement
+from sketch_export.sample_drawings import DRAWINGS
 from sketch_infer.checks.report import Report, SketchAnswer
 from sketch_infer.checks.report_page import to_html, write_report
 from sketch_infer.checks.self_check import self_check
@@ -42,40 +42,40 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 def test_labels_accuracy_and_rows(tiny_onnx: Path, folder: Path) -> None:
-    eager, behaviours, _ = compare_behaviour([ModelFile.read(tiny_onnx)], make_model(), folder)
-    (behaviour,) = behaviours.values()
-    assert behaviour.agreement == 1.0
-    assert behaviour.evaluation.top1 == eager.top1
-    assert behaviour.disagreements == ()
-    assert all(behaviour.checks)
-    assert [row[4] for row in behaviour_tables(eager, behaviours, [])[0].rows] == ["", "100.0000%"]
+    eager, agreements, _ = compare_agreement([ModelFile.read(tiny_onnx)], make_model(), folder)
+    (agreement,) = agreements.values()
+    assert agreement.agreement == 1.0
+    assert agreement.evaluation.top1 == eager.top1
+    assert agreement.disagreements == ()
+    assert all(agreement.checks)
+    assert [row[4] for row in agreement_tables(eager, agreements, [])[0].rows] == ["", "100.0000%"]
 
 
 def test_another_network_disagrees_clearly(tiny_onnx: Path, folder: Path) -> None:
     other = make_model()
     other.fc_mu1.bias.data[:] = 0.0
     other.fc_mu1.bias.data[0] = 30.0
-    eager, behaviours, _ = compare_behaviour([ModelFile.read(tiny_onnx)], other, folder)
-    (behaviour,) = behaviours.values()
-    labels, rows = behaviour.checks
-    assert behaviour.agreement < 1
+    eager, agreements, _ = compare_agreement([ModelFile.read(tiny_onnx)], other, folder)
+    (agreement,) = agreements.values()
+    labels, rows = agreement.checks
+    assert agreement.agreement < 1
     assert not labels
-    assert f"{len(behaviour.disagreements)} others are more than near ties" in labels.found
+    assert f"{len(agreement.disagreements)} others are more than near ties" in labels.found
     assert rows
-    margins = [one.eager_margin for one in behaviour.disagreements]
+    margins = [one.eager_margin for one in agreement.disagreements]
     assert margins == sorted(margins, reverse=True)
-    assert behaviour.disagreements[0].eager == "ant"
-    assert "drawings named differently" in str(behaviour_tables(eager, behaviours, [])[1])
+    assert agreement.disagreements[0].eager == "ant"
+    assert "drawings named differently" in str(agreement_tables(eager, agreements, [])[1])
 
 
 def test_a_near_tie_may_fall_otherwise(tiny_onnx: Path, folder: Path) -> None:
-    _, behaviours, _ = compare_behaviour([ModelFile.read(tiny_onnx)], make_model(), folder)
-    (behaviour,) = behaviours.values()
+    _, agreements, _ = compare_agreement([ModelFile.read(tiny_onnx)], make_model(), folder)
+    (agreement,) = agreements.values()
     clear = disagreement_by(1.0)
-    assert replace(behaviour, disagreements=(disagreement_by(1e-5),)).checks[0]
-    assert not replace(behaviour, disagreements=(clear,)).checks[0]
-    assert not replace(behaviour, precision="int8", agreement=0.98).checks[0]
-    assert not replace(behaviour, coupling={"alone": 0.0, "beside an outlier": 0.1}).checks[1]
+    assert replace(agreement, disagreements=(disagreement_by(1e-5),)).checks[0]
+    assert not replace(agreement, disagreements=(clear,)).checks[0]
+    assert not replace(agreement, precision="int8", agreement=0.98).checks[0]
+    assert not replace(agreement, coupling={"alone": 0.0, "beside an outlier": 0.1}).checks[1]
 
 
 def disagreement_by(margin: float) -> Disagreement:
@@ -85,7 +85,7 @@ def disagreement_by(margin: float) -> Disagreement:
 def test_files_of_other_labels_are_not_compared(tiny_onnx: Path, folder: Path, tmp_path: Path) -> None:
     export_onnx(make_model(), tmp_path / "other.onnx")
     with pytest.raises(InputError, match=r"other\.onnx: expected the labels of"):
-        compare_behaviour([ModelFile.read(tiny_onnx), ModelFile.read(tmp_path / "other.onnx")], make_model(), folder)
+        compare_agreement([ModelFile.read(tiny_onnx), ModelFile.read(tmp_path / "other.onnx")], make_model(), folder)
 
 
 def test_verify_with_everything(
@@ -176,11 +176,11 @@ def test_different_answers_are_marked() -> None:
 def test_drawings_that_are_left_out_are_named(tiny_onnx: Path, folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "drawings")
     (tmp_path / "drawings" / "bee.ndjson").write_text('{"drawing": [[[1], [2]]]}\n[]\n')
-    eager, behaviours, left_out = compare_behaviour([ModelFile.read(tiny_onnx)], make_model(), tmp_path / "drawings")
+    eager, agreements, left_out = compare_agreement([ModelFile.read(tiny_onnx)], make_model(), tmp_path / "drawings")
     assert left_out == [
         "bee.ndjson:1: expected a drawing of at least 2 points, found 1",
         "bee.ndjson:2: expected a JSON object, found an array; write one object a line",
     ]
-    table = behaviour_tables(eager, behaviours, left_out)[-1]
+    table = agreement_tables(eager, agreements, left_out)[-1]
     assert table.title == "2 drawings left out because they cannot be used"
     assert "bee.ndjson:1: expected a drawing" in str(table)

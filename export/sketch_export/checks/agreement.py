@@ -18,7 +18,7 @@ from sketch_infer.model.contract import POINTS
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.preprocess import FloatArray, drawing_to_sketch, to_batch
 from sketch_models import SketchRNN, run_eager
-from sketch_models.training.drawings import read_drawings
+from sketch_models.training.dataset import read_drawings
 
 _ROWS_FOR_COUPLING = 64
 """Drawings that are run alone, in another order and beside an outlier; more would not show more."""
@@ -47,7 +47,7 @@ class Disagreement:
 
 
 @dataclass(frozen=True)
-class Behaviour:
+class Agreement:
     """One model file beside eager PyTorch on N labeled drawings.
 
     Attributes:
@@ -82,9 +82,9 @@ class Behaviour:
         return Check("labels", not decided, f"{found}; {len(decided)} others are more than near ties"), rows
 
 
-def compare_behaviour(
+def compare_agreement(
     models: Sequence[ModelFile], network: SketchRNN, folder: Path, provider: ProviderChoice = "cpu"
-) -> tuple[Evaluation, dict[ModelFile, Behaviour], list[str]]:
+) -> tuple[Evaluation, dict[ModelFile, Agreement], list[str]]:
     """Run eager PyTorch and model files on a folder of Quick, Draw! drawings (`CLASS.ndjson` or `.ndjson.gz`).
 
     Args:
@@ -94,7 +94,7 @@ def compare_behaviour(
         provider: where to run the files.
 
     Returns:
-        eager PyTorch's accuracy, each file's behaviour, and which drawings were left out, and why.
+        eager PyTorch's accuracy, each file's agreement, and which drawings were left out, and why.
 
     Raises:
         ModelFileError: if a file cannot be used.
@@ -113,7 +113,7 @@ def compare_behaviour(
     )
     eager = run_eager(network, batch)
     names = [f"{classes[label]} {row}" for row, label in enumerate(drawings.labels)]
-    behaviours = {}
+    agreements = {}
     for file, classifier in classifiers.items():
         found = classifier.predict(batch, input_format="network")
         session = Session(file, provider)
@@ -121,7 +121,7 @@ def compare_behaviour(
         others = [
             _disagreement(int(row), names, classes, eager["logits"], found.logits) for row in np.flatnonzero(~same)
         ]
-        behaviours[file] = Behaviour(
+        agreements[file] = Agreement(
             evaluation=evaluate(found.log_probs, drawings.labels, classes),
             agreement=float(same.mean()),
             max_difference=float(np.abs(found.logits - eager["logits"]).max()),
@@ -132,7 +132,7 @@ def compare_behaviour(
             ),
             precision=session.metadata.precision,
         )
-    return evaluate(eager["log_probs"], drawings.labels, classes), behaviours, reading.bad_lines
+    return evaluate(eager["log_probs"], drawings.labels, classes), agreements, reading.bad_lines
 
 
 def _disagreement(
@@ -149,13 +149,13 @@ def _disagreement(
     )
 
 
-def behaviour_tables(
-    eager: Evaluation, behaviours: dict[ModelFile, Behaviour], left_out: Sequence[str]
+def agreement_tables(
+    eager: Evaluation, agreements: dict[ModelFile, Agreement], left_out: Sequence[str]
 ) -> tuple[Table, ...]:
     """Lay accuracy and agreement side by side, and the disagreements of each file below."""
     rows = [("eager PyTorch", f"{eager.top1:.4%}", f"{eager.top5:.4%}", f"{eager.loss:.4f}", "", "")]
     tables = []
-    for file, one in behaviours.items():
+    for file, one in agreements.items():
         name = Path(file.name).name
         rows.append(
             (

@@ -14,13 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sketch_export.checks.explain import explain_difference
 from sketch_infer.checks.report import Check
 from sketch_infer.errors import InputError, ParityError, reading_errors
 from sketch_infer.model.contract import OUTPUTS, STROKES
 from sketch_infer.strokes.preprocess import FloatArray
 from sketch_models import SketchRNN, check_tensors, config_from_state_dict, find_tensors, run_eager
-
-from .explain import explain_difference
 
 TOLERANCE = 1e-3
 """Of the row's scale, max(1, largest |logit|): what other arithmetic, TF32 on a GPU for example, may change. Another

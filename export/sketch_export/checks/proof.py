@@ -11,6 +11,13 @@ import onnx
 import onnx_ir as ir
 import torch
 
+from sketch_export.passes.directions import DIRECTIONS
+from sketch_export.passes.head_blocks import QUANTIZED_MATMUL
+from sketch_export.passes.int8_lstm import PINS, QUANTIZED_LSTM
+from sketch_export.passes.low_rank_head import FACTORED_HEAD
+from sketch_export.pen_points.examples import proof_points, varied_points
+from sketch_export.sample_drawings import varied_sketches
+from sketch_export.weights import weights_sha256
 from sketch_infer.checks.parity import INT8_AGREEMENT, INT8_TOLERANCE, ParityReport, compare_outputs
 from sketch_infer.errors import ModelFileError, ParityError
 from sketch_infer.inference.providers import ProviderChoice
@@ -20,14 +27,6 @@ from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.pen_points import Sketches, network_input
 from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, to_batch
 from sketch_models import CONVOLUTIONS, SketchRNN, run_eager
-
-from .drawings import varied_sketches
-from .passes.directions import DIRECTIONS
-from .passes.head_blocks import QUANTIZED_MATMUL
-from .passes.int8_lstm import PINS, QUANTIZED_LSTM
-from .passes.low_rank_head import FACTORED_HEAD
-from .pen_points.examples import proof_points, varied_points
-from .weights import weights_sha256
 
 BATCHES = (1, 2, 3, 7, 64)
 """The export is traced at one batch size, 3; one that is baked into the graph fails at the others."""
