@@ -170,7 +170,7 @@ def test_values_beyond_the_range_are_refused(int8_onnx: Path) -> None:
     strokes = np.zeros((3, 10, 3))
     strokes[1, 4] = (0.5, -1.5, 0)
     with pytest.raises(InputError, match=r"expected strokes between -1 and 1 for an int8 model, found 1\.5; min-max"):
-        Classifier(int8_onnx, "cpu").predict(strokes)
+        Classifier(int8_onnx, "cpu").predict(strokes, input_format="network")
 
 
 def test_export_and_verify(sketch_export: Run, sketch_infer: Run, tmp_path: Path, strokes_file: Path) -> None:
@@ -219,7 +219,7 @@ def test_precision_chooses_the_model(sketch_infer: Run, strokes_file: Path, defa
     assert fp32 != int8
     result = sketch_infer(strokes_file, "--model", default_onnx, "--precision", "int8")
     assert result.exit_code == 2
-    assert "--precision chooses between the models of `make export`" in result.stderr
+    assert "--precision chooses between the files of an installed model" in result.stderr
 
 
 def test_too_few_equal_labels_fail() -> None:

@@ -43,7 +43,7 @@ def test_the_least_sure_are_rejected(rejecting: Path, tiny_strokes: Strokes) -> 
 def test_without_a_threshold_nothing_is_rejected_silently(tiny_onnx: Path, rejecting: Path) -> None:
     with pytest.raises(InputError, match="this model has no threshold"):
         Classifier(tiny_onnx, "cpu", reject=True)
-    with pytest.raises(InputError, match="expected all of the model's classes"):
+    with pytest.raises(InputError, match="rejecting needs all of the model's classes"):
         Classifier(rejecting, "cpu", labels=["cat", "dog"], reject=True)
 
 
@@ -70,8 +70,8 @@ def test_a_rejected_sketch_has_no_label_in_any_format(
     assert [row["label"] or None for row in rows] == expected
     table = sketch_infer(*command, "--format", "table").stdout.splitlines()[1:]
     assert ["none of these" in line for line in table] == predictions.rejected.tolist()
-    arrays = np.load(output("npz"))
-    assert [label or None for label in arrays["labels"].tolist()] == expected
+    with np.load(output("npz")) as arrays:
+        assert [label or None for label in arrays["labels"].tolist()] == expected
     assert output("html").read_text().count('data-answer="none of these"') == predictions.rejected.sum()
 
 

@@ -45,7 +45,11 @@ def expected(model: Path, *sources: str) -> tuple[list[Any], np.ndarray, list[st
     for path in expand_folders(sources):
         with Classifier(model, "cpu") as classifier:
             for sketches, predictions in classify_sketches(classifier, read_sketches(path, listener=reading), reading):
-                records += to_records(sketches, predictions, 5)
+                # Shards have no aspect: it is the drawing's, and a data set of strokes does not know it.
+                records += [
+                    {key: value for key, value in record.items() if key != "aspect"}
+                    for record in to_records(sketches, predictions, 5)
+                ]
                 logits.append(predictions.logits)
     return records, np.concatenate(logits), reading.messages
 

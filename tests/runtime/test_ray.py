@@ -127,7 +127,7 @@ def test_what_cannot_be_used_is_listed_and_the_rest_answered(
 
     result = sketch_infer(*sources, *options, "--on-error", "skip")
     assert result.exit_code == 1
-    assert "skipped 4 that cannot be used" in result.stderr
+    assert "skipped 4 that could not be used" in result.stderr
     rows, logits, reasons = found(tmp_path / "out")
     assert same(rows, logits, tiny_onnx, *sources)
     assert sorted(reasons) == sorted(expected(tiny_onnx, *sources)[2])
@@ -280,7 +280,7 @@ def test_a_folder_that_is_not_of_shards_is_never_overwritten(tmp_path: Path) -> 
     ("arguments", "reason"),
     [
         (["--engine", "ray", "none.npy", "--output", "x"], "none.npy: no such file"),
-        (["--engine", "ray", "s3://a/b", "none.npy", "--output", "x"], "expected files all in one place"),
+        (["--engine", "ray", "s3://a/b", "none.npy", "--output", "x"], "expected all files in one place"),
         (["--engine", "ray", "{0}", "{0}", "--output", "x"], "named twice"),
         (["--engine", "ray", "{0}", "--output", "s3://a/b"], "found a URI"),
     ],

@@ -50,8 +50,8 @@ def test_large_drawings_wait_in_small_blocks() -> None:
     lines = PenLines.of([[[list(range(50_000))] * 2]])
     sketches = [Sketch("a", row, np.zeros((1, 3), np.float32), drawing=lines) for row in range(200)]
     remaining = iter(sketches)
-    block, is_last = take_block(remaining)
-    assert (len(block), is_last) == (84, False)
+    block, is_full = take_block(remaining)
+    assert (len(block), is_full) == (84, True)
     assert [len(take_block(remaining)[0]) for _ in range(3)] == [84, 32, 0]
 
 
