@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from sketch_infer import ModelFileError, default_model
+from sketch_infer.array_types import FloatArray
 from sketch_infer.cli import main as infer_cli
-from sketch_infer.strokes.preprocess import FloatArray
 from tests import tiny
 from tests.support import ROOT, Run, random_sketches, run_command
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from click.testing import CliRunner, Result
 
+from sketch_infer.array_types import FloatArray
 from sketch_infer.readers.listener import CollectingListener
-from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray
+from sketch_infer.strokes.preprocess import INPUT_SIZE
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "runtime" / "samples"

@@ -9,7 +9,6 @@ from typing import get_args
 
 import click
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from benchmarks.adversary.kernel import (
@@ -22,14 +21,12 @@ from benchmarks.adversary.kernel import (
 from benchmarks.adversary.search import climb
 from sketch_export import export_onnx
 from sketch_export.exporter import GraphChoice
+from sketch_infer.array_types import Array, FloatArray
 from sketch_infer.checks.parity import FP32_TOLERANCE
 from sketch_infer.inference.providers import import_onnxruntime
 from sketch_infer.inference.session import Session
 from sketch_infer.model.contract import STROKES
-from sketch_infer.strokes.preprocess import FloatArray
 from sketch_models import SketchRNN, load_checkpoint, run_eager
-
-Array = npt.NDArray[np.floating]
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "adversary.json"

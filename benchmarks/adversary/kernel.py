@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 from onnx import TensorProto, helper
 
+from sketch_infer.array_types import FloatArray
 from sketch_infer.inference.providers import import_onnxruntime
-from sketch_infer.strokes.preprocess import FloatArray
 from sketch_models import SketchRNN
 
 Doubles = npt.NDArray[np.float64]

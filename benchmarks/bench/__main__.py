@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
+from sketch_infer.array_types import FloatArray
 from sketch_infer.atomic import write_atomically
 from sketch_infer.errors import InputError
 from sketch_infer.inference.installed import default_model
 from sketch_infer.inference.session import Session
-from sketch_infer.strokes.preprocess import FloatArray
 
 from . import machine
 from .candidates import ROOT, Variant, all_variants, plain_model

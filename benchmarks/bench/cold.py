@@ -9,7 +9,7 @@ from statistics import median
 
 import numpy as np
 
-from sketch_infer.strokes.preprocess import FloatArray
+from sketch_infer.array_types import FloatArray
 
 from .candidates import CHECKPOINT, OURS_FP32, OURS_INT8
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from sketch_infer.strokes.preprocess import FloatArray
+from sketch_infer.array_types import FloatArray
 
 from .candidates import CHECKPOINT, Variant
 from .messages import Outputs

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sketch_infer.strokes.preprocess import FloatArray
+from sketch_infer.array_types import FloatArray
 
 Outputs = dict[str, FloatArray]
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from sketch_infer.array_types import FloatArray
 from sketch_infer.errors import InputError
 from sketch_infer.readers.files import read_sketches
-from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, to_batch
+from sketch_infer.strokes.preprocess import INPUT_SIZE, to_batch
 
 SEED = 20_240_601
 

@@ -18,6 +18,7 @@ from sketch_export.checks.layers import compare_layers, layers_check, layers_tab
 from sketch_export.checks.proof import proof_strokes
 from sketch_export.checks.proof_report import proof_report
 from sketch_export.sample_drawings import varied_sketches
+from sketch_infer.array_types import FloatArray
 from sketch_infer.checks.report import Check, Report, Table
 from sketch_infer.checks.report_page import write_report
 from sketch_infer.checks.self_check import self_check
@@ -27,7 +28,7 @@ from sketch_infer.inference.providers import ProviderChoice, import_onnxruntime,
 from sketch_infer.inference.session import Session
 from sketch_infer.model.contract import STROKES
 from sketch_infer.model.model_file import ModelFile
-from sketch_infer.strokes.preprocess import FloatArray, to_batch
+from sketch_infer.strokes.preprocess import to_batch
 from sketch_models import SketchRNN, load_checkpoint
 
 BATCHES = (1, 16, 256, 512)

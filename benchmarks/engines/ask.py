@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from sketch_infer.array_types import FloatArray
 from sketch_infer.checks.parity import FP32_TOLERANCE, INT8_TOLERANCE
 from sketch_infer.inference.session import Session
 from sketch_infer.model.contract import STROKES, Feeds
-from sketch_infer.strokes.preprocess import FloatArray
 from sketch_infer.untrusted import one_line
 
 Answer = tuple[str, FloatArray]

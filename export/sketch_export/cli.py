@@ -17,6 +17,7 @@ from sketch_export.checks.shapes import describe_forward, format_shapes, layer_s
 from sketch_export.exporter import GRAPH_CHOICES, GraphChoice, NotProvenError, export_onnx
 from sketch_export.trace import OPSETS
 from sketch_infer import __version__
+from sketch_infer.array_types import FloatArray
 from sketch_infer.checks.evaluation import format_evaluations
 from sketch_infer.checks.parity import ParityReport
 from sketch_infer.checks.report_page import write_report
@@ -35,7 +36,7 @@ from sketch_infer.model.contract import INPUT_FORMS, POINTS, STROKES, InputForm
 from sketch_infer.model.labels import read_labels
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.readers.files import read_sketches
-from sketch_infer.strokes.preprocess import FloatArray, to_batch
+from sketch_infer.strokes.preprocess import to_batch
 from sketch_infer.tables import wrap
 from sketch_models import Checkpoint, SketchRNN, load_checkpoint
 

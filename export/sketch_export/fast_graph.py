@@ -17,8 +17,8 @@ from sketch_export.passes.low_rank_head import factor_head, quantize_factored_he
 from sketch_export.passes.reverse_padding import STATE_TOLERANCE, skip_reverse_padding
 from sketch_export.passes.tools.settling import DoesNotSettle
 from sketch_export.plain_graph import lstm_nodes
+from sketch_infer.array_types import FloatArray
 from sketch_infer.model.contract import Precision
-from sketch_infer.strokes.preprocess import FloatArray
 
 SETTLE_STEPS = "sketch_infer.settle_steps"
 """Metadata: steps that the forward direction takes after the last point."""

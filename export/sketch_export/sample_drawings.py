@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from sketch_infer.array_types import FloatArray
 from sketch_infer.atomic import write_atomically
-from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, drawing_to_sketch, to_batch
+from sketch_infer.strokes.preprocess import INPUT_SIZE, drawing_to_sketch, to_batch
 
 Line = list[list[int]]
 """A pen line [[x...], [y...]], x to the right and y down, 0 to 255 as in Quick, Draw!."""

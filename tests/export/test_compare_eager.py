@@ -10,8 +10,8 @@ import torch
 
 from benchmarks.bulk import forms
 from sketch_infer import Classifier
+from sketch_infer.array_types import FloatArray
 from sketch_infer.inference.providers import CPU
-from sketch_infer.strokes.preprocess import FloatArray
 from sketch_models import run_eager
 from tests import tiny
 from tests.networks import make_model

@@ -6,14 +6,12 @@ them with zeros, and returns the states at each sequence's end (onnxruntime/core
 """
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from sketch_infer.array_types import Array
 from sketch_infer.inference.providers import CPU
-
-Array = npt.NDArray[np.float32]
 
 STEPS, ROWS, INPUTS, HIDDEN = 186, 6, 5, 8
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sketch_export import export_onnx
 from sketch_export.checks.expected import Expected, check_expected
 from sketch_infer import Classifier, InputError, ParityError
-from sketch_infer.strokes.preprocess import FloatArray
+from sketch_infer.array_types import FloatArray
 from sketch_models import SketchRNN
 from tests.networks import TINY, make_model
 from tests.support import Run, random_sketches

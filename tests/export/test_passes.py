@@ -26,11 +26,11 @@ from sketch_export.passes.tools.settling import DoesNotSettle
 from sketch_export.plain_graph import make_plain
 from sketch_export.sample_drawings import probe_sketches
 from sketch_export.trace import trace
+from sketch_infer.array_types import FloatArray
 from sketch_infer.checks.parity import FP32_TOLERANCE
 from sketch_infer.errors import SketchError
 from sketch_infer.inference.session import Session
 from sketch_infer.model.contract import Precision
-from sketch_infer.strokes.preprocess import FloatArray
 from sketch_models import SketchRNN, SketchRNNConfig, run_eager
 from tests.networks import make_model
 

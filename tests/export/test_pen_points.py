@@ -14,11 +14,11 @@ from sketch_export import export_onnx, prove
 from sketch_export.checks.layers import compare_layers
 from sketch_export.pen_points.examples import proof_points
 from sketch_infer import InputError, ModelFileError
+from sketch_infer.array_types import FloatArray
 from sketch_infer.inference.session import Session
 from sketch_infer.model.contract import OUTPUTS, STROKES, points_feeds
 from sketch_infer.strokes.pen_lines import PenLines
 from sketch_infer.strokes.pen_points import network_input, to_pen_points
-from sketch_infer.strokes.preprocess import FloatArray
 from sketch_models import SketchRNN
 from tests import tiny
 from tests.golden.__main__ import FILE as GOLDEN

@@ -12,8 +12,8 @@ from sketch_export import exporter as exporter_module
 from sketch_export.exporter import seal
 from sketch_export.plain_graph import make_plain
 from sketch_infer import ModelFileError, ParityError
+from sketch_infer.array_types import FloatArray
 from sketch_infer.inference.session import Session
-from sketch_infer.strokes.preprocess import FloatArray
 from tests.networks import make_model
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sketch_infer import Classifier, ClassifierStateError, ModelFileError
+from sketch_infer.array_types import FloatArray
 from sketch_infer.checks.self_check import self_check
 from sketch_infer.model.model_file import ModelFile
-from sketch_infer.strokes.preprocess import FloatArray
 from tests import tiny
 
 

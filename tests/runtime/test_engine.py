@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from sketch_infer import Classifier, ModelFileError
+from sketch_infer.array_types import FloatArray
 from sketch_infer.inference import cores
 from sketch_infer.inference.batching import run_all
 from sketch_infer.inference.session import Session
-from sketch_infer.strokes.preprocess import FloatArray
 
 
 def mixed_sketches(n_sketches: int) -> list[FloatArray]:

@@ -3,18 +3,15 @@
 import json
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from sketch_infer import Classifier, ConversionWarning, InputError, TruncationWarning, drawing_to_sketch, read_sketches
+from sketch_infer.array_types import Array
 from sketch_infer.strokes.preprocess import to_batch
 from sketch_infer.strokes.rows import RowFormat, as_sketches
 from tests.support import SAMPLES, Listening
-
-Array = npt.NDArray[Any]
 
 DRAWINGS = [json.loads(line)["drawing"] for line in (SAMPLES / "drawings.ndjson").read_text().splitlines()]
 SKETCHES = [drawing_to_sketch(drawing) for drawing in DRAWINGS]

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sketch_infer.array_types import FloatArray
 from sketch_infer.checks import environment, self_check
 from sketch_infer.checks.row_coupling import row_coupling
 from sketch_infer.checks.self_check import self_check as run_self_check
 from sketch_infer.inference.session import Session
-from sketch_infer.strokes.preprocess import FloatArray
 from tests.support import Run
 
 

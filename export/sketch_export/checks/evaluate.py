@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sketch_export.checks.hard_cases import Rejection, first_part, rejection
+from sketch_infer.array_types import FloatArray
 from sketch_infer.checks.evaluation import Evaluation, evaluate
 from sketch_infer.errors import InputError, ModelFileError
 from sketch_infer.inference.classifier import Classifier
@@ -15,7 +16,7 @@ from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.readers.files import expand_folders, read_sketches
 from sketch_infer.readers.listener import CollectingListener
 from sketch_infer.readers.sketch import Sketch
-from sketch_infer.strokes.preprocess import FloatArray, to_batch
+from sketch_infer.strokes.preprocess import to_batch
 from sketch_infer.tables import format_table
 from sketch_models import Checkpoint, load_checkpoint, run_eager
 

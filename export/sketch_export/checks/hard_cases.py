@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sketch_infer.strokes.preprocess import FloatArray
+from sketch_infer.array_types import FloatArray
 
 
 @dataclass(frozen=True)

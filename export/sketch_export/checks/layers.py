@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import torch
 from torch import nn
 
+from sketch_infer.array_types import Array, FloatArray
 from sketch_infer.checks.parity import FP32_TOLERANCE
 from sketch_infer.checks.report import Check, Table
 from sketch_infer.inference.providers import ProviderChoice, start_session
@@ -23,10 +23,7 @@ from sketch_infer.inference.session import Session
 from sketch_infer.model.contract import OUTPUTS, STROKES
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.pen_points import network_input
-from sketch_infer.strokes.preprocess import FloatArray
 from sketch_models import CONVOLUTIONS, SketchRNN, run_eager
-
-Array = npt.NDArray[Any]
 
 _LSTM_LAYER = re.compile(r"lstm_1\.directions_l(\d+)(?:\.units)?")
 _LSTM_DIRECTION = re.compile(r"lstm_1\.(forward|reverse)\.Y(?:\.units)?")

@@ -18,6 +18,7 @@ from sketch_export.passes.low_rank_head import FACTORED_HEAD
 from sketch_export.pen_points.examples import proof_points, varied_points
 from sketch_export.sample_drawings import varied_sketches
 from sketch_export.weights import weights_sha256
+from sketch_infer.array_types import FloatArray
 from sketch_infer.checks.parity import INT8_AGREEMENT, INT8_TOLERANCE, ParityReport, compare_outputs
 from sketch_infer.errors import ModelFileError, ParityError
 from sketch_infer.inference.providers import ProviderChoice
@@ -25,7 +26,7 @@ from sketch_infer.inference.session import Session
 from sketch_infer.model.contract import POINTS, STATES, ModelMetadata
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.pen_points import Sketches, network_input
-from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, to_batch
+from sketch_infer.strokes.preprocess import INPUT_SIZE, to_batch
 from sketch_models import CONVOLUTIONS, SketchRNN, run_eager
 
 BATCHES = (1, 2, 3, 7, 64)

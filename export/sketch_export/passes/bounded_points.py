@@ -12,9 +12,10 @@ point. In float32 all of this changes nothing, and so it is tested.
 import numpy as np
 import onnx_ir as ir
 
-from sketch_export.passes.tools.editor import Array, GraphEditor, constant_array, producer
+from sketch_export.passes.tools.editor import GraphEditor, constant_array, producer
 from sketch_export.passes.tools.int8_weights import quantize
 from sketch_export.plain_graph import lstm_nodes
+from sketch_infer.array_types import Array
 from sketch_infer.errors import SketchError
 from sketch_infer.model.contract import INT8_RANGE
 from sketch_infer.strokes.preprocess import INPUT_SIZE

@@ -14,9 +14,9 @@ from sketch_export.passes.tools.cell import Cell
 from sketch_export.passes.tools.drawn_steps import drawn_steps
 from sketch_export.passes.tools.editor import GraphEditor
 from sketch_export.passes.tools.late_rows import LateRows, missing_steps
-from sketch_export.passes.tools.settling import Float64Array, Tail, find_tail
+from sketch_export.passes.tools.settling import Tail, find_tail
+from sketch_infer.array_types import Float64Array, FloatArray
 from sketch_infer.checks.parity import FP32_TOLERANCE
-from sketch_infer.strokes.preprocess import FloatArray
 
 RUN_STEPS = {"forward": "forward.run_steps", "reverse": "drawn_steps"}
 """Values int32 (batch,): how many steps, from the first on, are not zero in what the head reads."""

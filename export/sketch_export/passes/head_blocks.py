@@ -10,8 +10,9 @@ import onnx_ir.passes.common as passes
 
 from sketch_export.passes.directions import DIRECTIONS, direction_node, head_of, head_reader, head_times
 from sketch_export.passes.forward_padding import RUN_STEPS
-from sketch_export.passes.tools.editor import Array, GraphEditor, constant_array, replace
+from sketch_export.passes.tools.editor import GraphEditor, constant_array, replace
 from sketch_export.passes.tools.int8_weights import quantize
+from sketch_infer.array_types import Array
 
 BLOCK_STEPS = 64
 """Fewer steps a block read less but need more Ifs, each of which takes time to open: for one sketch, half as many steps

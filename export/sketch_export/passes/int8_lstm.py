@@ -8,8 +8,9 @@ two more inputs and two more units stand at 1 and -1 in every row at every step.
 import numpy as np
 import onnx_ir as ir
 
-from sketch_export.passes.tools.editor import Array, GraphEditor, constant_array, producer
+from sketch_export.passes.tools.editor import GraphEditor, constant_array, producer
 from sketch_export.passes.tools.int8_weights import DOMAIN, quantize
+from sketch_infer.array_types import Array
 from sketch_infer.errors import SketchError
 
 QUANTIZED_LSTM = "DynamicQuantizeLSTM"

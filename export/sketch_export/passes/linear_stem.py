@@ -12,11 +12,10 @@ import numpy.typing as npt
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
 
-from sketch_export.passes.tools.editor import Array, GraphEditor, constant_array, producer, static_axis
+from sketch_export.passes.tools.editor import GraphEditor, constant_array, producer, static_axis
 from sketch_export.plain_graph import lstm_nodes
+from sketch_infer.array_types import Array, Float64Array
 from sketch_infer.strokes.preprocess import INPUT_SIZE
-
-Float64Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

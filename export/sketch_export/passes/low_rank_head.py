@@ -13,9 +13,9 @@ import onnx_ir as ir
 import onnx_ir.passes.common as passes
 
 from sketch_export.passes.directions import DIRECTIONS, HEAD_TIMES, head_of, head_reader, head_times, head_weight
-from sketch_export.passes.tools.cell import Float64Array
-from sketch_export.passes.tools.editor import Array, GraphEditor, constant_array
+from sketch_export.passes.tools.editor import GraphEditor, constant_array
 from sketch_export.passes.tools.int8_weights import quantize
+from sketch_infer.array_types import Array, Float64Array
 
 FACTORED_HEAD = "fc_mu1.{}.modes"
 """Initializer of a direction's modes."""

@@ -10,9 +10,10 @@ import onnx_ir as ir
 
 from sketch_export.passes.directions import add_to_logits, direction_node, head_weight
 from sketch_export.passes.linear_stem import read_stem
-from sketch_export.passes.tools.cell import Cell, Float64Array
+from sketch_export.passes.tools.cell import Cell
 from sketch_export.passes.tools.drawn_steps import drawn_steps
 from sketch_export.passes.tools.editor import GraphEditor
+from sketch_infer.array_types import Float64Array
 
 STATE_TOLERANCE = 2e-7
 """Largest error of a start state: as near as float32 tells numbers around 1 to 2 apart."""

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from sketch_export.sample_drawings import DRAWINGS, varied_drawings
+from sketch_infer.array_types import FloatArray
 from sketch_infer.strokes.pen_lines import PenLines
 from sketch_infer.strokes.pen_points import to_pen_points
-from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray
+from sketch_infer.strokes.preprocess import INPUT_SIZE
 
 _SPACING = 5.0
 """Of the points of a sampled line, in units of a drawing of 255."""

@@ -5,12 +5,10 @@ so drawings are turned, sheared, warped and jittered, and their points and strok
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from sketch_infer.array_types import Array
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from sketch_infer.array_types import Array
 from sketch_infer.errors import InputError, reading_errors
 from sketch_infer.readers.drawings import AT_ONCE, Row
 from sketch_infer.readers.lines import read_rows
 from sketch_infer.strokes.each import prepare_each
 from sketch_infer.strokes.pen_lines import PenLines
 from sketch_infer.strokes.simplify import simplify as simplify_lines
-
-Array = npt.NDArray[Any]
 
 SUFFIXES = (".ndjson", ".ndjson.gz")
 """Endings of the files that are read from a folder."""

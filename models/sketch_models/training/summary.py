@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from sketch_infer.array_types import Array
 from sketch_infer.checks.evaluation import Evaluation, evaluate
 from sketch_infer.tables import format_table
 from sketch_models.checkpoint import load_checkpoint, save_checkpoint
 from sketch_models.training.accuracy import classify
-from sketch_models.training.dataset import Array
 from sketch_models.training.fast_path import head_knots
 from sketch_models.training.files import TrainingData
 

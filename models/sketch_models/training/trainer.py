@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from sketch_infer.array_types import Array
 from sketch_models.sketch_rnn import SketchRNN
 from sketch_models.training.augment import stroke_batch, vary
-from sketch_models.training.dataset import Array, Drawings
+from sketch_models.training.dataset import Drawings
 from sketch_models.training.fast_path import FastSketchRNN
 from sketch_models.training.recipe import Phase, Recipe, learning_rate
 

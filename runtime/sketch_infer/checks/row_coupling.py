@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from sketch_infer.array_types import FloatArray
 from sketch_infer.inference.session import Session
 from sketch_infer.model.contract import INT8_RANGE, POINTS
 from sketch_infer.strokes.pen_points import Sketches
-from sketch_infer.strokes.preprocess import FloatArray
 
 _HUGE = 1000.0
 """Size of an outlier where any size may come: pen strokes in pixels that nobody scaled."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sketch_infer._version import __version__
+from sketch_infer.array_types import FloatArray
 from sketch_infer.checks.environment import (
     describe_machine,
     describe_python_packages,
@@ -26,7 +27,7 @@ from sketch_infer.inference.providers import CPU, ProviderChoice, import_onnxrun
 from sketch_infer.inference.session import Session
 from sketch_infer.model.contract import OUTPUTS, POINTS
 from sketch_infer.model.model_file import ModelFile
-from sketch_infer.strokes.preprocess import FloatArray, as_strokes
+from sketch_infer.strokes.preprocess import as_strokes
 
 PROBE_BATCHES = (1, 2, 3, 7)
 """Batch sizes that the probes run at, beside all at once."""

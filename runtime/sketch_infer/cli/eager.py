@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from sketch_infer.array_types import FloatArray
 from sketch_infer.checks.parity import ParityReport, compare_outputs
 from sketch_infer.errors import DependencyError, InputError, ModelFileError
 from sketch_infer.inference.predictions import Predictions
 from sketch_infer.model.contract import OUTPUTS
-from sketch_infer.strokes.preprocess import FloatArray
 
 
 class EagerComparison:

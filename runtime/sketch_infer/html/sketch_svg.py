@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sketch_infer.strokes.preprocess import FloatArray
+from sketch_infer.array_types import FloatArray
 
 
 def sketch_svg(strokes: FloatArray, size: int = 96, aspect: float = 1.0) -> str:

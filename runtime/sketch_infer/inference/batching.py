@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sketch_infer.array_types import FloatArray
 from sketch_infer.inference.cuda import CUDA
 from sketch_infer.inference.session import Session
 from sketch_infer.model.contract import OUTPUTS, POINTS
-from sketch_infer.strokes.preprocess import FloatArray, n_points, to_batch
+from sketch_infer.strokes.preprocess import n_points, to_batch
 
 DEFAULT_BATCH_SIZE = 16
 """Sketches per call into ONNX Runtime: enough rows for full speed of a matrix product, few enough to be of one length

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
+from sketch_infer.array_types import FloatArray
 from sketch_infer.errors import ClassifierStateError, InputError, ModelFileError
 from sketch_infer.inference.batching import default_batch_size, run_all
 from sketch_infer.inference.cores import usable_cores
@@ -23,7 +24,7 @@ from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.each import prepare_each
 from sketch_infer.strokes.pen_lines import PenLines
 from sketch_infer.strokes.pen_points import from_pen_points, to_pen_points
-from sketch_infer.strokes.preprocess import FloatArray, drawings_to_sketches
+from sketch_infer.strokes.preprocess import drawings_to_sketches
 from sketch_infer.strokes.rows import RowFormat, as_sketches
 from sketch_infer.strokes.simplify import simplify
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from sketch_infer.strokes.preprocess import FloatArray
+from sketch_infer.array_types import FloatArray
 
 _SHOWN = 3
 """Answers that the one line for a reader names."""

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sketch_infer.array_types import FloatArray
 from sketch_infer.errors import InputError, ModelFileError, ProviderError
 from sketch_infer.inference.cuda import CUDA
 from sketch_infer.inference.providers import PROVIDER_CHOICES, ProviderChoice, import_onnxruntime, start_session
 from sketch_infer.model.contract import INT8_RANGE, OUTPUTS, POINTS, STROKES, Feeds, ModelMetadata, points_feeds
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.pen_points import Sketches
-from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray
+from sketch_infer.strokes.preprocess import INPUT_SIZE
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

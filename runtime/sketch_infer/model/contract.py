@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 import numpy as np
 import numpy.typing as npt
 
+from sketch_infer.array_types import FloatArray
 from sketch_infer.errors import ModelFileError
 from sketch_infer.model.labels import check_labels
 from sketch_infer.strokes.pen_points import Sketches
-from sketch_infer.strokes.preprocess import INPUT_SIZE, PREPROCESSING, FloatArray
+from sketch_infer.strokes.preprocess import INPUT_SIZE, PREPROCESSING
 from sketch_infer.strokes.simplify import POINTS_CONVENTION
 from sketch_infer.untrusted import printable
 

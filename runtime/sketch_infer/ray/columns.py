@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
+from sketch_infer.array_types import FloatArray
 from sketch_infer.readers.sketch import Sketch
-from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, n_points
+from sketch_infer.strokes.preprocess import INPUT_SIZE, n_points
 from sketch_infer.untrusted import as_unicode
 
 CANDIDATES = pa.list_(pa.struct([("label", pa.string()), ("probability", pa.float32())]))

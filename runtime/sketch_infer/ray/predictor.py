@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import ray
 
+from sketch_infer.array_types import FloatArray
 from sketch_infer.errors import InputError
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.providers import ProviderChoice
@@ -17,7 +18,7 @@ from sketch_infer.readers.drawings import Row, prepare_drawings
 from sketch_infer.readers.files import as_drawing_format
 from sketch_infer.readers.listener import CollectingListener
 from sketch_infer.readers.sketch import InputFormat, OnError, Sketch, check_on_error
-from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray
+from sketch_infer.strokes.preprocess import INPUT_SIZE
 from sketch_infer.strokes.rows import RowForm, prepare
 from sketch_infer.writers.text import to_records
 

@@ -6,9 +6,10 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, BinaryIO
 
+from sketch_infer.array_types import Array
 from sketch_infer.errors import InputError, reading_errors
 from sketch_infer.readers.listener import ReadListener
-from sketch_infer.readers.npy_format import Array, Header, can_seek, read_blocks, read_header
+from sketch_infer.readers.npy_format import Header, can_seek, read_blocks, read_header
 from sketch_infer.readers.sketch import Sketch, open_source
 from sketch_infer.strokes.each import prepare_each
 from sketch_infer.strokes.rows import RowForm, RowFormat, prepare, recognize

@@ -5,13 +5,14 @@ from typing import Any, BinaryIO, Literal, get_args
 
 import numpy as np
 
+from sketch_infer.array_types import FloatArray
 from sketch_infer.errors import InputError
 from sketch_infer.readers.listener import ReadListener
 from sketch_infer.readers.sketch import Sketch
 from sketch_infer.strokes.drawing_forms import to_columns
 from sketch_infer.strokes.each import prepare_each
 from sketch_infer.strokes.pen_lines import PenLines
-from sketch_infer.strokes.preprocess import FloatArray, drawings_to_sketches
+from sketch_infer.strokes.preprocess import drawings_to_sketches
 from sketch_infer.strokes.simplify import SIDE, are_dense, simplify
 
 DrawingFormat = Literal["auto", "simplified", "raw"]

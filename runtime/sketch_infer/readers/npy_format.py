@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from sketch_infer.array_types import Array
 from sketch_infer.errors import InputError
 from sketch_infer.strokes.preprocess import INPUT_SIZE
 from sketch_infer.strokes.rows import STROKE_5
@@ -34,8 +34,6 @@ _VERSIONS: dict[tuple[int, int], tuple[struct.Struct, Callable[[Any], Any]]] = {
     (2, 0): (struct.Struct("<I"), np.lib.format.read_array_header_2_0),
 }
 """Of the format: how it writes the length of its header, and who parses both."""
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal, get_args
 
+from sketch_infer.array_types import FloatArray
 from sketch_infer.errors import InputError
 from sketch_infer.strokes.pen_lines import PenLines
-from sketch_infer.strokes.preprocess import FloatArray
 
 InputFormat = Literal["auto", "network", "stroke-3", "stroke-5", "simplified", "raw"]
 INPUT_FORMATS: tuple[InputFormat, ...] = get_args(InputFormat)

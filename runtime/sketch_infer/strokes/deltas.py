@@ -7,17 +7,14 @@ instead; `recognize` tells them.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from sketch_infer.array_types import Array, FloatArray
 from sketch_infer.errors import InputError
 from sketch_infer.strokes.pen_lines import PenLines
-from sketch_infer.strokes.preprocess import FloatArray, drawings_to_sketches
+from sketch_infer.strokes.preprocess import drawings_to_sketches
 from sketch_infer.strokes.simplify import MAX_POINTS
-
-Array = npt.NDArray[Any]
 
 
 def stroke_5_to_stroke_3(rows: Array) -> Array:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sketch_infer.array_types import FloatArray
 from sketch_infer.errors import InputError
 from sketch_infer.strokes.pen_lines import PenLines
-from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, drawings_to_sketches, to_batch
+from sketch_infer.strokes.preprocess import INPUT_SIZE, drawings_to_sketches, to_batch
 from sketch_infer.strokes.simplify import SMALLEST, simplify, usable_bounds
 
 Sketches = FloatArray | Sequence[FloatArray]

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sketch_infer.array_types import FloatArray
 from sketch_infer.errors import InputError
 from sketch_infer.strokes.pen_lines import PenLines
-
-FloatArray = npt.NDArray[np.float32]
 
 INPUT_SIZE = 3
 """Values in a row of a sketch: dx, dy, pen."""

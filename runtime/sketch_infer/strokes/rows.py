@@ -7,19 +7,17 @@ pixels, absolute coordinates and columns in another order are numbers, too, and 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 
+from sketch_infer.array_types import Array, FloatArray
 from sketch_infer.errors import InputError
 from sketch_infer.strokes.deltas import check_pens, stroke_3_to_sketches, stroke_5_to_stroke_3
 from sketch_infer.strokes.each import prepare_each
-from sketch_infer.strokes.preprocess import INPUT_SIZE, FloatArray, as_array, as_strokes, n_points
+from sketch_infer.strokes.preprocess import INPUT_SIZE, as_array, as_strokes, n_points
 from sketch_infer.strokes.row_evidence import AS_THEY_ARE, RowEvidence
 from sketch_infer.strokes.simplify import MAX_POINTS
-
-Array = npt.NDArray[Any]
 
 RowFormat = Literal["auto", "network", "stroke-3", "stroke-5"]
 ROW_FORMATS: tuple[RowFormat, ...] = get_args(RowFormat)

@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import onnx_ir as ir
 
 from sketch_export.passes.tools.editor import constant_array
-
-Float64Array = npt.NDArray[np.float64]
+from sketch_infer.array_types import Float64Array
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx_ir as ir
 
+from sketch_infer.array_types import Array
 from sketch_infer.errors import SketchError
-
-Array = npt.NDArray[Any]
 
 
 class GraphEditor:

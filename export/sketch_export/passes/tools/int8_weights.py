@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sketch_export.passes.tools.editor import Array
+from sketch_infer.array_types import Array
 
 DOMAIN = "com.microsoft"
 """Of ONNX Runtime's quantized operators."""

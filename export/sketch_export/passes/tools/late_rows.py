@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from sketch_export.passes.tools.cell import Cell, Float64Array
-from sketch_export.passes.tools.editor import Array, GraphEditor
+from sketch_export.passes.tools.cell import Cell
+from sketch_export.passes.tools.editor import GraphEditor
+from sketch_infer.array_types import Array, Float64Array
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,9 @@ leaves out is bounded by the norms of Q'd and of d - Q Q'd, which the graph chec
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from sketch_export.passes.tools.cell import Cell
-
-Float64Array = npt.NDArray[np.float64]
+from sketch_infer.array_types import Float64Array
 
 _SAFETY = 4.0
 """The terms of d squared are sampled, not bounded: allow for directions that are worse than the sampled ones."""
