@@ -217,6 +217,13 @@ def test_values_beyond_reason_are_refused(tmp_path: Path) -> None:
         assert not read(tmp_path, np.stack([rows, rows]), input_format)[0]
 
 
+def test_a_placeholder_of_one_number_is_taken_as_it_is(tiny_onnx: Path) -> None:
+    classifier = Classifier(tiny_onnx, "cpu")
+    assert len(classifier.predict(np.full((5, 3), 0.1))) == 1
+    with pytest.raises(InputError, match="expected 0 or 1 as the pen"):
+        classifier.predict(np.full((5, 3), 0.1) * [1, 2, 1])
+
+
 def test_real_drawings_are_read_as_what_they_are(drawings_folder: Path, tmp_path: Path) -> None:
     for path in sorted(drawings_folder.glob("*.ndjson*"))[::8]:
         heard = Listening()

@@ -74,6 +74,12 @@ class RowEvidence:
         high, low = (reduce.reduceat(positions, first) for reduce in (np.maximum, np.minimum))
         return np.maximum(high, 0) - np.minimum(low, 0)
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether all numbers are the same, between 0 and 1: a placeholder, in which no column differs from another."""
+        first = self.pen[0]
+        return bool(0 < first < 1 and (self.pen == first).all() and (self.xy == first).all())
+
     def refuse_odd_pens(self) -> None:
         """Refuse pens other than 0 and 1 where most sketches have them; of few, each is refused by itself."""
         odd = ~np.isin(self.pen, (0, 1))

@@ -82,6 +82,8 @@ def _recognize(sketches: Sequence[Array], input_format: RowFormat, found_out: bo
     rows = RowEvidence.of([rows[:MAX_POINTS] for rows in sketches])
     if rows is None:
         return RowForm("network" if input_format == "auto" else input_format, found_out)
+    if input_format == "auto" and rows.is_constant:
+        return RowForm("network")
     beyond = (rows.spans > _LARGEST_SPAN).any(axis=1)
     if found_out:
         rows.refuse_odd_pens()
