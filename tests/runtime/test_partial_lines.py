@@ -244,7 +244,7 @@ def test_a_replaced_input_is_not_continued(
         identities.append(run_identity(*arguments))
         return identities[-1]
 
-    monkeypatch.setattr("sketch_infer.cli.main.run_identity", remember)
+    monkeypatch.setattr("sketch_infer.writers.partial_lines.run_identity", remember)
     output = strokes_file.with_name("out.jsonl")
     options = (strokes_file, "--model", tiny_onnx, "--output", output, "--quiet")
     assert sketch_infer(*options).exit_code == 0
