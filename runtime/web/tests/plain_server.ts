@@ -60,7 +60,7 @@ export class PlainServer {
       return;
     }
     this.cuts--;
-    createReadStream(file, { start, end: start + 2_000_000 })
+    createReadStream(file, { start, end: start + 1_200_000 })
       .on("end", () => response.destroy())
       .pipe(response, { end: false });
   }
