@@ -279,12 +279,12 @@ def test_late_rows_go_on_alone(rank: int) -> None:
     graph = plain_graph(model)
     make_fast(graph, probe_sketches(LENGTH)[1])
     assert is_factored(graph) == (rank > 0)
-    strokes = proof_strokes(8, LENGTH)
+    strokes = proof_strokes(16, LENGTH)
     strokes[:, 40:] = 0
     strokes[2, 25:] = 0
     strokes[::2] *= 1000  # opens gates for good: |c| grows to some 40
     late = run(graph, strokes, expose(graph, "forward.late"))
-    assert late.any()
+    assert late.sum() >= 3
     assert not late[1::2].any()
     logits = run(graph, strokes)
     assert_parity(logits, model, strokes)
