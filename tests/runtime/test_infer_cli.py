@@ -119,13 +119,13 @@ def test_cuda_is_not_spoken_of_where_there_is_no_card_and_nobody_asks(
     def said(*options: str) -> str:
         return sketch_infer(strokes_file, "--model", tiny_onnx, *options).stderr
 
-    monkeypatch.setattr("sketch_infer.cli.main.has_nvidia_card", lambda: False)
+    monkeypatch.setattr("sketch_infer.cli.modes.has_nvidia_card", lambda: False)
     assert said("--provider", "auto").startswith("running on ")
     assert "running on " in said("--verbose")
     assert said("--provider", "cpu") == ""
     if "CUDA" not in said("--provider", "auto").split(";")[0]:  # no card here
         assert said() == ""
-    monkeypatch.setattr("sketch_infer.cli.main.has_nvidia_card", lambda: True)
+    monkeypatch.setattr("sketch_infer.cli.modes.has_nvidia_card", lambda: True)
     assert "running on " in said()
     assert said("--quiet") == ""
 
