@@ -8,6 +8,7 @@ once more in two parts, `known`, the classes that DIR has splits of, and `others
 `extra` have no splits of their own: of each, the 25 drawings whose key_id has the smallest hash are for test and the
 next 25 for val, so that everyone gets the same splits. A drawing without a key_id is never held out. Of `more`, at
 most 2,000 drawings per class are read, and none that stands in another folder, by key_id or by its points.
+`scribbles` gets 2,000 drawings of nothing, made by a seeded walk: what `--reject` should refuse.
 """
 
 import gzip
@@ -19,9 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
+
+from sketch_infer.strokes.simplify import simplify_drawing
 
 HELD_OUT = 25
 MOST_MORE = 2_000
+SCRIBBLES = 2_000
 
 Record = dict[str, Any]
 
@@ -61,6 +66,17 @@ def split(records: list[Record]) -> tuple[list[Record], list[Record], list[Recor
     return [record for record in records if held.isdisjoint(identities(record))], val, test
 
 
+def scribble(random: np.random.Generator) -> list[list[list[int]]]:
+    """Return a drawing of one to five strokes that wander: each turns by a random walk, and starts where it likes."""
+    strokes = []
+    for _ in range(random.integers(1, 6)):
+        turns = random.normal(random.normal(0, 0.1), random.uniform(0.05, 0.6), random.integers(10, 120))
+        heading = random.uniform(0, 2 * np.pi) + turns.cumsum()
+        walk = random.uniform(0, 100, (2, 1)) + random.uniform(2, 6) * np.cumsum([np.cos(heading), np.sin(heading)], 1)
+        strokes.append(walk.tolist())
+    return simplify_drawing(strokes)
+
+
 def main(source: Path, target: Path) -> None:
     """Write the folders of `target`."""
     names = {
@@ -80,6 +96,9 @@ def main(source: Path, target: Path) -> None:
             sizes[number] += len(parts[number])
         write(target / ("known" if name in names["train"] else "others") / name, parts[0])
         digest.update("".join(f"{name} {record['key_id']}\n" for record in [*val, *test]).encode())
+    random = np.random.default_rng(0)
+    drawings = [{"word": "scribble", "drawing": scribble(random)} for _ in range(SCRIBBLES)]
+    write(target / "scribbles" / "scribble.ndjson.gz", drawings)
     click.echo(f"{len(splits)} classes; {sizes[0]} drawings in train, {sizes[1]} in val, {sizes[2]} in test")
     click.echo(f"sha256 of the key_ids of val and test: {digest.hexdigest()}")
 

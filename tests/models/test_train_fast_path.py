@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from sketch_models import SketchRNN
-from sketch_models.training.fast_path import FastSketchRNN, time_basis
+from sketch_models.training.fast_path import FastSketchRNN, Gates, time_basis
 from sketch_models.training.lstm_scan import lstm_scan
 
 HIDDEN, POINTS, CLASSES = 8, 40, 3
@@ -99,6 +99,42 @@ def test_unsettled_measures_the_distance_to_the_fixed_point() -> None:
         distances.append(float(fast(sketches([5, 20, 30], 150), lengths).unsettled.detach()))
     assert distances[0] > distances[1] > distances[2]
     assert distances[2] < 1e-10
+
+
+def test_settling_rate_is_what_a_step_leaves_of_a_distance_from_rest() -> None:
+    fast = network(settle=4, points=80)
+    for _ in range(40):
+        fast.follow()
+    gates, rest = fast.gates()[0], fast.tails[0, -1]
+    directions = torch.randn(2, 50, HIDDEN)
+    rate = gates.settling_rate(rest, directions)
+    # The same by the step itself, from states that are a little off.
+    off = 1e-3 * directions.double()
+    exact = Gates(gates.window.double(), gates.bias.double(), gates.recurrent.double())
+    h, c = (rest.double()[:, None] + off).detach()
+    for _ in range(24):
+        h, c = exact.step(h, c)
+    h_0, c_0 = rest.double()[:, None].detach()
+    for _ in range(24):
+        h_0, c_0 = exact.step(h_0, c_0)
+    left = torch.stack([h - h_0, c - c_0]).norm() / off.norm()
+    torch.testing.assert_close(rate.double(), left ** (1 / 24), rtol=1e-3, atol=0)
+
+
+def test_settling_rate_falls_by_its_gradient() -> None:
+    fast = network(settle=4)
+    batch, lengths, directions = sketches([12, 20]), torch.tensor([12, 20]), torch.randn(2, 50, HIDDEN)
+    optimizer = torch.optim.Adam(fast.parameters(), 0.02)
+    rates = []
+    for _ in range(30):
+        fast.follow()
+        rate = fast(batch, lengths, directions=directions).settling_rate
+        rates.append(rate.item())
+        optimizer.zero_grad()
+        rate.backward()
+        optimizer.step()
+    assert rates[0] > 0.5
+    assert rates[-1] < rates[0] - 0.1
 
 
 def test_input_scale_is_folded_without_rounding() -> None:

@@ -30,6 +30,7 @@ INPUT_SCALE = (8.0, 8.0, 1.0)
 first convolution's weights, exactly, as the factors are powers of two."""
 
 _FOLLOWED = 8  # steps through which gradients reach the weights from the fixed point under padding
+_RATE_STEPS = 24  # steps after which the slowest modes are most of what is left of a distance from the fixed point
 _TAIL = 32  # steps after which the reverse direction, coming from the end of the padding, counts as settled
 
 
@@ -41,10 +42,13 @@ class FastOutput:
         logits: float32 (batch, classes).
         unsettled: scalar, the mean squared distance between the forward direction's state `settle` steps after each
             sketch's last point and the fixed point that stands for it from there on.
+        settling_rate: scalar, the part of a small distance from the fixed point that a step over padding leaves: the
+            mean over `_RATE_STEPS` steps and the `directions` given. 0 if there are none or the module is `exact`.
     """
 
     logits: Tensor
     unsettled: Tensor
+    settling_rate: Tensor
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,29 @@ class Gates:
         i, f, g, o = torch.addmm(self.bias, h, self.recurrent.t()).sigmoid().chunk(4, dim=1)
         c = f * c + i * (2 * g - 1)
         return o * torch.tanh(c), c
+
+    def settling_rate(self, rest: Tensor, directions: Tensor) -> Tensor:
+        """Return by what a step shrinks a small distance from rest, as a mean over directions.
+
+        For random v, the mean of |J^n v|^2 / |v|^2 is the squared Frobenius norm of J^n over the state's size
+        (Hutchinson's estimator); J is the derivative of `step`. So the slowest modes count most, and no eigenvalues
+        are needed, whose gradients jump where two are equal.
+
+        Args:
+            rest: the fixed point's h and c, (2, hidden).
+            directions: h and c of the distances, (2, N, hidden), random, or the weights would avoid them.
+        """
+        h, c = rest
+        i, f, g, o = torch.addmv(self.bias, self.recurrent, h).sigmoid().chunk(4)
+        tanh_c = torch.tanh(f * c + i * (2 * g - 1))
+        by_i, by_f, by_g = (2 * g - 1) * i * (1 - i), c * f * (1 - f), 2 * i * g * (1 - g)
+        by_o, by_c = tanh_c * o * (1 - o), o * (1 - tanh_c.square())
+        dh, dc = directions / directions.norm()
+        for _ in range(_RATE_STEPS):
+            d_i, d_f, d_g, d_o = (dh @ self.recurrent.t()).chunk(4, dim=1)
+            dc = f * dc + by_i * d_i + by_f * d_f + by_g * d_g
+            dh = by_c * dc + by_o * d_o
+        return (dh.square().sum() + dc.square().sum() + 1e-30) ** (0.5 / _RATE_STEPS)
 
 
 def head_knots(time_steps: int) -> list[int]:
@@ -168,7 +195,13 @@ class FastSketchRNN(nn.Module):
                 self.tails[direction, step, 0], self.tails[direction, step, 1] = h[0], c[0]
             self.tails[direction, -1] = self.over_padding(direction, gates)[-1]
 
-    def forward(self, sketches: Tensor, lengths: Tensor, kept_units: Tensor | None = None) -> FastOutput:
+    def forward(
+        self,
+        sketches: Tensor,
+        lengths: Tensor,
+        kept_units: Tensor | None = None,
+        directions: Tensor | None = None,
+    ) -> FastOutput:
         """Classify a batch; the fewer steps its longest sketch has, the faster.
 
         Args:
@@ -176,6 +209,7 @@ class FastSketchRNN(nn.Module):
             lengths: int (batch,), rows of each sketch, at least 1.
             kept_units: dropout between LSTM and head, factors (batch, 2 * hidden); the same at all steps, for noise
                 that differs between steps would average out in the head's sums.
+            directions: in which the settling rate is measured, (2, N, hidden).
         """
         sizes = self.core.config
         batch, hidden = len(sketches), sizes.hidden_size
@@ -185,7 +219,7 @@ class FastSketchRNN(nn.Module):
         rows = nn.functional.pad(rows, (0, 0, 0, forward_steps + self.taps - 1 - rows.shape[1]))
         windows = rows.unfold(1, self.taps, 1).permute(1, 0, 3, 2).reshape(forward_steps, batch, -1)
         sums = []
-        unsettled = torch.zeros(())
+        unsettled = settling_rate = torch.zeros(())
         for direction, gates in enumerate(self.gates()):
             tail = self.over_padding(direction, gates)
             steps = longest if direction else forward_steps
@@ -206,10 +240,12 @@ class FastSketchRNN(nn.Module):
                 last = (lengths + self.settle - 1).clamp(max=steps - 1)
                 reached = states[last, torch.arange(batch)].float()
                 unsettled = (reached - tail[-1, 0].detach()).square().mean()
+                if directions is not None:
+                    settling_rate = gates.settling_rate(tail[-1], directions)
         features = torch.cat(sums, dim=2).transpose(0, 1)  # (batch, functions, 2 * hidden)
         if kept_units is not None:
             features = features * kept_units[:, None]
-        return FastOutput(self.head(features.reshape(batch, -1)), unsettled)
+        return FastOutput(self.head(features.reshape(batch, -1)), unsettled, settling_rate)
 
     @torch.no_grad()
     def start_from(self, model: SketchRNN, labels: Sequence[str], classes: Sequence[str]) -> int:

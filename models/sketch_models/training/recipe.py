@@ -57,6 +57,9 @@ class Recipe:
         head_weight_decay: of the head.
         settle_penalty: weight of `FastOutput.unsettled` in the second half of a phase; it rises from 0 in the first, so
             that a fresh network learns to see before it learns to forget.
+        settling_rate: part of a distance from rest that a step over padding may leave. What is more is penalized, by
+            `rate_penalty`, rising like `settle_penalty`: the faster a network settles, the fewer steps its export runs.
+        rate_penalty: weight of `FastOutput.settling_rate` above `settling_rate`.
         balance: 0 reads every drawing once an epoch, 1 every class equally often.
         averaging: weights that are evaluated and saved are a running mean with this decay.
         workers: threads, each with a part of every batch.
@@ -69,6 +72,8 @@ class Recipe:
     weight_decay: float = 0.01
     head_weight_decay: float = 0.05
     settle_penalty: float = 200.0
+    settling_rate: float = 0.4
+    rate_penalty: float = 5.0
     balance: float = 0.0
     averaging: float = 0.999
     workers: int = 2

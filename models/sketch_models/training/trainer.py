@@ -18,6 +18,7 @@ from sketch_models.training.dataset import Drawings
 from sketch_models.training.fast_path import FastSketchRNN
 from sketch_models.training.recipe import Phase, Recipe, learning_rate
 
+_RATE_DIRECTIONS = 16  # in which each worker measures how fast the network settles
 _BUCKET = 24  # batches that are filled from one group of drawings sorted by length
 
 
@@ -135,7 +136,7 @@ class Trainer:
         recipe, progress = self.recipe, self.progress
         phase = recipe.phases[progress.phase]
         batches = self._batches(np.random.default_rng([recipe.seed, progress.phase, progress.epoch]), phase)
-        totals, seen, start = np.zeros(3), 0, time.perf_counter()
+        totals, seen, start = np.zeros(4), 0, time.perf_counter()
         n_further = int((self.drawings.labels >= self.n_targets).sum())
         later = sum(
             other.epochs * (len(self.drawings) - (1 - other.further_share) * n_further)
@@ -144,13 +145,13 @@ class Trainer:
         for number, rows in enumerate(batches):
             done = (progress.epoch + number / len(batches)) / phase.epochs
             rate = learning_rate(phase, done)
-            penalty = recipe.settle_penalty * min(1.0, 2 * done)
+            penalty = min(1.0, 2 * done)
             totals += self._step(pool, rows, phase, rate, penalty)
             seen += len(rows)
             speed = seen / (time.perf_counter() - start)
             left = (sum(map(len, batches)) * (phase.epochs - progress.epoch) - seen + later) / speed
-            loss, accuracy, unsettled = (float(total) / seen for total in totals)
-            figures = {"loss": loss, "accuracy": accuracy, "unsettled": unsettled, "rate": speed}
+            means = dict(zip(("loss", "accuracy", "unsettled", "settling_rate"), (totals / seen).tolist(), strict=True))
+            figures = {**means, "rate": speed}
             on_step({**figures, "eta": left, "part": (number + 1) / len(batches)})
         where = {"phase": phase.name, "epoch": progress.epoch + 1, "step": progress.step, "learning_rate": rate}
         return where | figures | {"drawings": seen, "seconds": time.perf_counter() - start}
@@ -208,7 +209,8 @@ class Trainer:
         kept = 1 - phase.dropout
         units = 2 * self.net.core.config.hidden_size
         kept_units = torch.from_numpy((rng.random((len(rows), units), np.float32) < kept).astype(np.float32) / kept)
-        output = self.net(sketches, torch.from_numpy(np.maximum(lengths - 1, 1)), kept_units)
+        directions = torch.from_numpy(rng.standard_normal((2, _RATE_DIRECTIONS, units // 2), np.float32))
+        output = self.net(sketches, torch.from_numpy(np.maximum(lengths - 1, 1)), kept_units, directions)
         smoothing = recipe.label_smoothing
         loss = phase.among_all * cross_entropy(output.logits, labels, reduction="sum", label_smoothing=smoothing)
         target = labels < self.n_targets
@@ -220,6 +222,9 @@ class Trainer:
             even = torch.log_softmax(output.logits[~target, : self.n_targets], dim=1).mean(dim=1)
             loss = loss - phase.outliers * even.sum()
         unsettled = output.unsettled * len(rows)
-        gradients = torch.autograd.grad((loss + penalty * unsettled) / batch, self.parameters)
+        too_slow = (output.settling_rate - recipe.settling_rate).clamp(min=0) * len(rows)
+        loss_and_penalties = loss + penalty * (recipe.settle_penalty * unsettled + recipe.rate_penalty * too_slow)
+        gradients = torch.autograd.grad(loss_and_penalties / batch, self.parameters)
         hits = (output.logits.detach().argmax(1) == labels).sum()
-        return gradients, np.array([float(loss.detach()), float(hits), float(unsettled.detach())])
+        rate = float(output.settling_rate.detach()) * len(rows)
+        return gradients, np.array([float(loss.detach()), float(hits), float(unsettled.detach()), rate])
