@@ -309,7 +309,9 @@ def shapes(batch: int, checkpoint: Path | None) -> None:
 @click.option(
     "--others",
     type=click.Path(path_type=Path),
-    help="Folder of drawings of other classes. Also print how well the network tells them from those of DATA.",
+    multiple=True,
+    help="Folder of drawings of other classes. Also print how well the network tells them from those of DATA. "
+    "May be given several times.",
 )
 @click.option(
     "--unfinished", is_flag=True, help="Also print the accuracy after 25, 50 and 75 % of each drawing's points."
@@ -321,7 +323,7 @@ def evaluate(
     confusion: Path | None,
     reliability: Path | None,
     restrict: bool,
-    others: Path | None,
+    others: tuple[Path, ...],
     unfinished: bool,
     provider: ProviderChoice,
 ) -> None:

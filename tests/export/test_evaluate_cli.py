@@ -114,9 +114,14 @@ def test_drawings_of_other_classes(sketch_export: Run, checkpoint: Path, data: P
         (others / f"{word}.ndjson").write_text('{"drawing": [[[0, 9, 20], [0, 90, 3]]]}\n' * 3)
     metadata = {"reject_below": "0.99"}
     save_checkpoint(tmp_path / "rejecting.safetensors", make_model(), tiny.LABELS, metadata)
-    result = sketch_export("evaluate", checkpoint, tmp_path / "rejecting.safetensors", data, "--others", others)
+    further = tmp_path / "further"
+    further.mkdir()
+    (further / "yak.ndjson").write_text('{"drawing": [[[0, 9], [0, 90]]]}\n')
+    networks = (checkpoint, tmp_path / "rejecting.safetensors")
+    result = sketch_export("evaluate", *networks, data, "--others", further, "--others", others)
     assert result.exit_code == 0, result.output
-    assert "6 drawings of other classes" in result.stdout  # ant is none of them
+    assert "1 drawings of other classes: further" in result.stdout
+    assert "6 drawings of other classes: others" in result.stdout  # ant is none of them
     rows = [line.split() for line in result.stdout.splitlines()[-3:]]
     assert rows[0][0] == "AUROC"
     assert rows[1][-2:] == ["-", "0.0%"]  # a random network is never as sure as 99 %

@@ -28,16 +28,14 @@ class Comparison:
     Attributes:
         evaluations: by the network's file.
         unfinished: the same after a part of each drawing's points, by that part.
-        rejections: by the network's file; empty unless there are drawings of other classes.
-        n_others: how many these are.
+        rejections: by what the drawings of other classes are, then by the network's file.
         bad: a message for each drawing that cannot be used, which names file and line.
         n_cut: drawings with more points than the networks read.
     """
 
     evaluations: Mapping[Path, Evaluation]
     unfinished: Mapping[float, Mapping[Path, Evaluation]]
-    rejections: Mapping[Path, Rejection]
-    n_others: int
+    rejections: Mapping[str, Mapping[Path, Rejection]]
     bad: Sequence[str]
     n_cut: int
 
@@ -47,7 +45,7 @@ def compare_accuracy(
     folder: Path,
     provider: ProviderChoice = "auto",
     restrict: bool = False,
-    others: Path | None = None,
+    others: Sequence[Path] = (),
     unfinished: Sequence[float] = (),
 ) -> Comparison:
     """Evaluate networks on a folder of Quick, Draw! drawings (`CLASS.ndjson` or `.ndjson.gz`).
@@ -58,7 +56,7 @@ def compare_accuracy(
             or not. Those that cannot be used are left out.
         provider: where to run the model files.
         restrict: choose among the classes of `folder` alone.
-        others: drawings of which those count whose class the networks do not have: they are to be rejected.
+        others: folders of drawings of which those count whose class the networks do not have: they are to be rejected.
         unfinished: parts of each drawing's points, in (0, 1), after which to judge as well.
 
     Raises:
@@ -77,9 +75,7 @@ def compare_accuracy(
     columns = np.unique(labels) if restrict else np.arange(len(classes))
     chosen = [classes[column] for column in columns]
     labels = np.searchsorted(columns, labels)
-    unknown = [sketch for sketch in _read(others, listener) if sketch.true_class not in classes] if others else []
-    if others and not unknown:
-        raise InputError(f"{others}: expected drawings of other classes, found none")
+    unknown = {path: _of_other_classes(path, classes, listener) for path in others}
 
     def judge(strokes: Sequence[FloatArray]) -> dict[Path, FloatArray]:
         batch, _ = to_batch(strokes, sequence_length)
@@ -88,10 +84,13 @@ def compare_accuracy(
 
     strokes = [sketch.strokes for sketch in sketches]
     answers = judge(strokes)
-    rejections = {}
-    if unknown:
-        for path, log_probs in judge([sketch.strokes for sketch in unknown]).items():
-            rejections[path] = rejection(answers[path], log_probs, _threshold(opened[path]))
+    rejections = {
+        f"{len(drawings)} drawings of other classes: {source.name}": {
+            path: rejection(answers[path], log_probs, _threshold(opened[path]))
+            for path, log_probs in judge(drawings).items()
+        }
+        for source, drawings in unknown.items()
+    }
 
     def evaluations(answers: Mapping[Path, FloatArray]) -> dict[Path, Evaluation]:
         return {path: evaluate(log_probs, labels, chosen) for path, log_probs in answers.items()}
@@ -100,7 +99,6 @@ def compare_accuracy(
         evaluations(answers),
         {part: evaluations(judge([first_part(one, part) for one in strokes])) for part in unfinished},
         rejections,
-        len(unknown),
         [str(error) for _, error in listener.errors],
         to_batch(strokes, sequence_length)[1],
     )
@@ -116,13 +114,14 @@ def further_figures(comparison: Comparison) -> str:
             for part, found in comparison.unfinished.items()
         ]
         tables.append(format_table(["unfinished drawings", *header], rows))
-    if found := comparison.rejections.values():
+    for title, by_network in comparison.rejections.items():
+        found = by_network.values()
         rows = [
             ["AUROC", *(f"{one.auroc:.3f}" for one in found)],
             ["kept of the known", *("-" if one.kept is None else f"{one.kept:.1%}" for one in found)],
             ["refused of the others", *("-" if one.refused is None else f"{one.refused:.1%}" for one in found)],
         ]
-        tables.append(format_table([f"{comparison.n_others} drawings of other classes", *header], rows))
+        tables.append(format_table([title, *header], rows))
     return "\n".join(f"\n{table}" for table in tables)
 
 
@@ -147,6 +146,13 @@ def _read(folder: Path, listener: CollectingListener) -> list[Sketch]:
     if not sketches:
         raise InputError(f"{folder}: expected drawings, found none that can be used")
     return sketches
+
+
+def _of_other_classes(folder: Path, classes: Sequence[str], listener: CollectingListener) -> list[FloatArray]:
+    found = [sketch.strokes for sketch in _read(folder, listener) if sketch.true_class not in classes]
+    if not found:
+        raise InputError(f"{folder}: expected drawings of other classes, found none")
+    return found
 
 
 def _labels(sketches: Sequence[Sketch], classes: Sequence[str]) -> npt.NDArray[np.intp]:

@@ -92,7 +92,8 @@ class Gates:
             d_i, d_f, d_g, d_o = (dh @ self.recurrent.t()).chunk(4, dim=1)
             dc = f * dc + by_i * d_i + by_f * d_f + by_g * d_g
             dh = by_c * dc + by_o * d_o
-        return (dh.square().sum() + dc.square().sum() + 1e-30) ** (0.5 / _RATE_STEPS)
+        left: Tensor = dh.square().sum() + dc.square().sum() + 1e-30
+        return left.pow(0.5 / _RATE_STEPS)
 
 
 def head_knots(time_steps: int) -> list[int]:
