@@ -11,6 +11,7 @@ INT8_MODEL := runtime/sketch_infer/default_int8.onnx
 CHECKPOINT_345 := $(wildcard models/quickdraw-345/model.safetensors)
 MODELS_345 := $(if $(CHECKPOINT_345),runtime/sketch_infer/quickdraw-345.onnx runtime/sketch_infer/quickdraw-345_int8.onnx)
 MODELS := $(MODEL) $(INT8_MODEL)
+POINTS_MODELS := dist/points/points.onnx dist/points/points_int8.onnx
 ALL_MODELS := $(MODELS) $(MODELS_345)
 # The trained weights where the repository has them; without them the pipeline still runs, on random weights.
 CHECKPOINT := $(wildcard models/quickdraw-40/model.safetensors)
@@ -25,7 +26,7 @@ EXPORT := $(BIN)/sketch-export onnx \
 	$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT),--random-weights)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock export infer train test bench evaluate bench-ray bulk fuzz docs adversary compat engines cuda-proof lint typecheck npm wheel release web web-serve web-test web-lint web-bench clean
+.PHONY: help setup lock export infer train test bench evaluate bench-ray bulk fuzz docs adversary compat engines arm64-proof cuda-proof lint typecheck npm wheel release web web-serve web-test web-lint web-bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +100,9 @@ engines: $(MODELS) $(BENCH_INSTALLED) ## Ask ONNX Runtime, OpenVINO and ONNX's r
 
 compat: $(MODELS) ## Self-check both models under several releases of ONNX Runtime, each in an environment of its own
 	$(BIN)/python -m benchmarks.compat
+
+arm64-proof: $(MODELS) $(POINTS_MODELS) ## Self-check fp32, int8 and points files on emulated ARM64 processors (Debian; about 20 minutes)
+	$(BIN)/python -m benchmarks.arm64 $(MODELS) $(POINTS_MODELS)
 
 cuda-proof: setup ## Prove the graphs on an NVIDIA GPU and write cuda-proof.json, a report to send back
 	@$(BIN)/python -m benchmarks.cuda --checkpoint $(CHECKPOINT)
@@ -194,6 +198,14 @@ $(MODEL): $(INSTALLED) $(CHECKPOINT) $(SOURCES)
 
 $(INT8_MODEL): $(INSTALLED) $(CHECKPOINT) $(SOURCES)
 	$(EXPORT) --output $@ --int8
+
+dist/points/points.onnx: $(INSTALLED) $(CHECKPOINT) $(SOURCES)
+	@mkdir -p $(@D)
+	$(EXPORT) --output $@ --input points
+
+dist/points/points_int8.onnx: $(INSTALLED) $(CHECKPOINT) $(SOURCES)
+	@mkdir -p $(@D)
+	$(EXPORT) --output $@ --input points --int8
 
 runtime/sketch_infer/quickdraw-345.onnx: $(INSTALLED) $(CHECKPOINT_345) $(SOURCES)
 	$(BIN)/sketch-export onnx --checkpoint $(CHECKPOINT_345) --output $@
