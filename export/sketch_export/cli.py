@@ -20,7 +20,9 @@ from sketch_infer import __version__
 from sketch_infer.array_types import FloatArray
 from sketch_infer.checks.evaluation import format_evaluations
 from sketch_infer.checks.parity import ParityReport
+from sketch_infer.checks.receipt import Receipt, read_receipt, receipts_table
 from sketch_infer.checks.report_page import write_report
+from sketch_infer.checks.signing import read_signing_key, read_verify_key, sign_file, signature_path, verify_file
 from sketch_infer.cli.console import (
     Group,
     note,
@@ -28,6 +30,7 @@ from sketch_infer.cli.console import (
     refuse_overwriting,
     report_option,
     say,
+    sign_key_option,
     terminal_width,
 )
 from sketch_infer.errors import InputError, ModelFileError, ParityError
@@ -110,6 +113,7 @@ def main() -> None:
     show_default=True,
     help="points for a file that takes pen points as a device samples them and prepares them itself: docs/contract.md.",
 )
+@sign_key_option("the file")
 @report_option
 @click.option("-v", "--verbose", is_flag=True, help="Print every comparison of the proof, not only the verdict.")
 def onnx(
@@ -124,6 +128,7 @@ def onnx(
     int8: bool,
     graph: GraphChoice,
     input_form: InputForm,
+    sign_key: Path | None,
     report: Path | None,
     verbose: bool,
 ) -> None:
@@ -140,8 +145,9 @@ def onnx(
         raise click.UsageError("--input points takes no --initial-state: a drawing is whole")
     if random_weights == (checkpoint is not None):
         raise click.UsageError("expected either --checkpoint FILE or --random-weights")
-    refuse_overwriting(output, [checkpoint, labels, expected])
-    refuse_overwriting(report, [checkpoint, labels, output, expected], "--report")
+    refuse_overwriting(output, [checkpoint, labels, expected, sign_key])
+    refuse_overwriting(report, [checkpoint, labels, output, expected, sign_key], "--report")
+    key = read_signing_key(sign_key) if sign_key else None  # before the proof, which takes a while
     loaded = load_checkpoint(checkpoint) if checkpoint else Checkpoint(_example_network())
     names = read_labels(labels) if labels else loaded.labels
     if random_weights:
@@ -177,6 +183,9 @@ def onnx(
     if report:
         write_report(proof_report(f"Export of {output}", {ModelFile.read(output): proof}), report)
     say(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB, opset {opset})")
+    if key:
+        sign_file(output, output.read_bytes(), key)
+        say(f"wrote {signature_path(output)}")
 
 
 def _sizes(model: SketchRNN) -> str:
@@ -345,6 +354,31 @@ def evaluate(
         plot_confusions(comparison.evaluations, confusion)
     if reliability:
         plot_reliability(comparison.evaluations, reliability)
+
+
+@main.command()
+@click.argument("paths", metavar="RECEIPTS...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--verify-key",
+    metavar="KEY",
+    type=click.Path(path_type=Path),
+    help="Refuse receipts that the owner of this Ed25519 public key (PEM) did not sign (needs cryptography).",
+)
+def receipts(paths: tuple[Path, ...], verify_key: Path | None) -> None:
+    """Make one table of the receipts of many devices.
+
+    RECEIPTS are files that `sketch-infer --self-check --attest` wrote. Exit code 1 if a device's check failed.
+    """
+    key = read_verify_key(verify_key) if verify_key else None
+    found = []
+    for path in paths:
+        content = read_receipt(path)
+        if key:
+            verify_file(path, content, key)
+        found.append(Receipt.parse(path, content))
+    say(receipts_table(found, terminal_width()))
+    if failed := [one for one in found if not one]:
+        raise ParityError(f"{len(failed)} of {len(found)} failed: {failed[0].device}: {failed[0].summary}")
 
 
 def _example_network() -> SketchRNN:

@@ -18,6 +18,7 @@ from sketch_infer.errors import (
     OutputError,
     ParityError,
     ProviderError,
+    SignatureError,
     SketchError,
     SkippedError,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "Predictions",
     "ProviderError",
     "ReadListener",
+    "SignatureError",
     "Sketch",
     "SketchError",
     "SkippedError",

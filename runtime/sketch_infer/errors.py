@@ -8,6 +8,7 @@
     ├── SkippedError    (RuntimeError)   1       sketches that could not be used were left out, as asked for
     ├── DependencyError (ImportError)    1       a package that the asked-for work needs is not installed
     ├── ProviderError   (RuntimeError)   1       the asked-for execution provider did not start
+    ├── SignatureError  (ValueError)     1       a file that the given key did not sign
     ├── EngineError     (RuntimeError)   1       the cluster that was to run the work did not, or broke off
     └── ParityError     (AssertionError) 1       outputs or shapes differ from eager PyTorch
 
@@ -63,6 +64,10 @@ class DependencyError(SketchError, ImportError):
 
 class ProviderError(SketchError, RuntimeError):
     """The requested execution provider did not start."""
+
+
+class SignatureError(SketchError, ValueError):
+    """A file that the given key did not sign."""
 
 
 class EngineError(SketchError, RuntimeError):

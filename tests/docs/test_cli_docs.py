@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from sketch_export import export_onnx
+from sketch_infer.checks.signing import read_signing_key, sign_file
 from sketch_infer.cli.main import EXAMPLES, main
 from tests.docs.pages import CLI_COMMANDS, CLI_PAGE
 from tests.networks import make_model
+from tests.signing_keys import write_keys
 from tests.support import SAMPLES, Run
 
 CONTEXT = click.Context(main, info_name="sketch-infer")
@@ -25,6 +27,8 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "runtime" / "samples").symlink_to(SAMPLES)
     export_onnx(make_model(), tmp_path / "my_model.onnx")
     torch.save(make_model().state_dict(), tmp_path / "my_weights.pt")
+    keys = write_keys(tmp_path)
+    sign_file(tmp_path / "my_model.onnx", (tmp_path / "my_model.onnx").read_bytes(), read_signing_key(keys.private))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -1,5 +1,6 @@
 """Each row of docs/faults.md: the fault is made, and what the user sees and keeps is compared with the row."""
 
+import contextlib
 import ctypes
 import gzip
 import json
@@ -17,13 +18,18 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet
 import pytest
+import torch
 
 from benchmarks.bulk import forms
+from sketch_export.cli import main as export_command
 from sketch_infer import ModelFileError
+from sketch_infer.checks.signing import read_signing_key, sign_file
 from sketch_infer.inference.installed import find_model
 from sketch_infer.model.integrity import DIGITS, content_sha256
 from tests import tiny
-from tests.support import ROOT, random_sketches
+from tests.networks import make_model
+from tests.signing_keys import write_keys
+from tests.support import ROOT, random_sketches, run_command
 
 Outcome = tuple[int, str]
 
@@ -263,11 +269,47 @@ def _table(place: Place, name: str, column: str, kept: int | None = None) -> str
     return _write(place, name, whole.read_bytes()[:kept])
 
 
-def _without_pyarrow(place: Place, source: str, output: str) -> Outcome:
+def _without(package: str, place: Place, *arguments: str, output: str = "out.csv") -> Outcome:
     (place.folder / "hidden").mkdir()
-    (place.folder / "hidden" / "pyarrow.py").write_text("raise ImportError('hidden')")
+    (place.folder / "hidden" / f"{package}.py").write_text("raise ImportError('hidden')")
     environment = {**os.environ, "PYTHONPATH": str(place.folder / "hidden")}
-    return place.run(source, output=output, env=environment)
+    return place.run(*arguments, output=output, env=environment)
+
+
+def _relabeled(place: Place) -> Outcome:
+    keys = write_keys(place.folder)
+    sign_file(place.folder / "other.onnx", tiny.MODEL.read_bytes(), read_signing_key(keys.private))
+    content = tiny.MODEL.read_bytes().replace(b"dog", b"fox")
+    _write(place, "other.onnx", content[:-DIGITS] + content_sha256(content))
+    return place.run("strokes.npy", "--model", "other.onnx", "--verify-key", "public.pem")
+
+
+def _unsigned(place: Place) -> Outcome:
+    write_keys(place.folder)
+    return place.run("strokes.npy", "--verify-key", "public.pem")
+
+
+def _export(place: Place, state: dict[str, torch.Tensor], *arguments: str) -> Outcome:
+    torch.save(state, place.folder / "weights.pt")
+    place.output = place.folder / "out.onnx"
+    place.output.write_text("old")
+    with contextlib.chdir(place.folder):
+        found = run_command(export_command, "onnx", "--checkpoint", "weights.pt", "--output", "out.onnx", *arguments)
+    return found.exit_code, found.stderr
+
+
+def _with_ema(place: Place) -> Outcome:
+    networks = {"model.": make_model(), "ema.": make_model(seed=1)}
+    return _export(
+        place, {prefix + name: w for prefix, net in networks.items() for name, w in net.state_dict().items()}
+    )
+
+
+def _other_class(place: Place) -> Outcome:
+    logits = np.ones((3, len(tiny.LABELS)), np.float32)
+    np.savez(place.folder / "own.npz", strokes=np.load(place.folder / "strokes.npy"), logits=logits)
+    options = ("--expected", "own.npz", "--sequence-length", str(tiny.LENGTH))
+    return _export(place, make_model().state_dict(), *options)
 
 
 def _in_shell(place: Place, line: str) -> Outcome:
@@ -328,7 +370,9 @@ FAULTS: dict[str, Callable[[Place], Outcome]] = {
     ),
     "a table that was cut off": lambda p: p.run(_table(p, "short.parquet", "drawing", kept=-9)),
     "a table without drawings": lambda p: p.run(_table(p, "words.parquet", "word")),
-    "a `.parquet` input without pyarrow": lambda p: _without_pyarrow(p, _write(p, "table.parquet", b""), "out.csv"),
+    "a `.parquet` input without pyarrow": lambda p: _without(
+        "pyarrow", p, _write(p, "table.parquet", b""), output="out.csv"
+    ),
     "one of several files is not there, `--on-error skip`": lambda place: place.run("none.npy", "good.ndjson", *SKIP),
     "a file whose name commands a terminal, `--on-error skip`": lambda place: place.run(_names(place), *SKIP),
     "a file in a folder that may not be entered": _locked_file,
@@ -341,6 +385,10 @@ FAULTS: dict[str, Callable[[Place], Outcome]] = {
     "a model file that is not there": lambda place: place.run("strokes.npy", "--model", "none.onnx"),
     "a model file that is damaged": lambda p: p.run("strokes.npy", "--model", _write(p, "damaged.onnx", b"\x08\x08no")),
     "a model file with an operator that we never export": lambda p: p.run("strokes.npy", "--model", _other_operator(p)),
+    "a model file without a signature, `--verify-key`": _unsigned,
+    "a model file that was relabeled and hashed again, `--verify-key`": _relabeled,
+    "a file that is no key, `--verify-key`": lambda p: p.run("strokes.npy", "--verify-key", "good.ndjson"),
+    "no cryptography, `--verify-key`": lambda p: _without("cryptography", p, "strokes.npy", "--verify-key", "k.pem"),
     "strokes for a model that reads pen points": lambda p: p.run("strokes.npy", "--model", str(tiny.OF_POINTS)),
     "CUDA that does not start, `--provider cuda`": lambda place: place.run("strokes.npy", "--provider", "cuda"),
     "an int8 model on CUDA, `--provider cuda`": lambda p: p.run(
@@ -365,10 +413,20 @@ FAULTS: dict[str, Callable[[Place], Outcome]] = {
         place, "COMMAND strokes.npy --format csv --output strokes.npy"
     ),
     "an output folder that is not there": lambda place: _in_shell(place, "COMMAND strokes.npy --output none/out.csv"),
-    "a `.parquet` output without pyarrow": lambda place: _without_pyarrow(place, "strokes.npy", "out.parquet"),
+    "a `.parquet` output without pyarrow": lambda place: _without(
+        "pyarrow", place, "strokes.npy", output="out.parquet"
+    ),
     "a page of more than 20,000 sketches": lambda p: p.run(
         _write(p, "most.npy", _npy(np.zeros((20_001, 2, 3), np.float32))), output="out.html"
     ),
+    "a checkpoint with another tensor, `sketch-export onnx`": lambda place: _export(
+        place, make_model().state_dict() | {"fc_mu2.weight": torch.zeros(5, 168)}
+    ),
+    "a checkpoint of a network and its EMA, `sketch-export onnx`": _with_ema,
+    "a checkpoint for another number of points, `sketch-export onnx`": lambda place: _export(
+        place, make_model().state_dict()
+    ),
+    "a class that computes something else, `sketch-export onnx --expected`": _other_class,
 }
 
 

@@ -31,6 +31,9 @@ GIVEN = {
     "--threads": ["--threads", "1"],
     "--compare-eager": ["--compare-eager", "a.pt"],
     "--report": ["--report", "a.html"],
+    "--attest": ["--attest", "a.json"],
+    "--sign-key": ["--sign-key", "key.pem"],
+    "--verify-key": ["--verify-key", "public.pem"],
     "--ray-address": ["--ray-address", "auto"],
     "--actors": ["--actors", "2"],
 }

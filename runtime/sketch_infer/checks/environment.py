@@ -1,5 +1,6 @@
 """What this machine offers a model: ONNX Runtime's wheels and limits, CUDA's libraries, cores and memory."""
 
+import contextlib
 import ctypes
 import importlib.metadata
 import mmap
@@ -113,6 +114,17 @@ def describe_machine() -> str:
     if memory := memory_limit():
         parts.append(f"memory limit {memory / 2**30:.1f} GiB")
     return ", ".join(parts)
+
+
+def describe_processor() -> str:
+    """Return the name of the processor or, where Linux names it, of the board."""
+    with contextlib.suppress(OSError):  # a Raspberry Pi, a Jetson
+        return Path("/proc/device-tree/model").read_text(encoding="utf-8").rstrip("\0")
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def describe_python_packages() -> dict[str, str]:

@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ from sketch_infer.checks.environment import (
 from sketch_infer.checks.parity import FP32_TOLERANCE, INT8_TOLERANCE, ParityReport, compare_outputs
 from sketch_infer.checks.report import Check, Report, sketch_answers
 from sketch_infer.checks.row_coupling import row_coupling
-from sketch_infer.errors import InputError, ModelFileError, ProviderError, SketchError, require_file
+from sketch_infer.checks.signing import read_verify_key, verify_file
+from sketch_infer.errors import InputError, ModelFileError, ProviderError, SignatureError, SketchError, require_file
 from sketch_infer.inference.cuda import CUDA, INSTALL_CUDA
 from sketch_infer.inference.providers import CPU, ProviderChoice, import_onnxruntime, start_session
 from sketch_infer.inference.session import Session
@@ -39,29 +41,40 @@ _HEAVY = {"Conv", "LSTM", "DynamicQuantizeLSTM", "Gemm", "MatMul", "MatMulIntege
 
 _TIMED_RUNS = 100
 
+_TIMED_SECONDS = 5
+"""A slow device is timed over each probe twice, however long that takes, and over more while this lasts."""
 
-def self_check(model: Path, provider: ProviderChoice = "auto") -> Report:
+
+def self_check(model: Path, provider: ProviderChoice = "auto", verify_key: Path | None = None) -> Report:
     """Check a model file where it is to run, without torch.
 
     Args:
         model: the file.
         provider: "cuda", which then has to start; "cpu"; or "auto", which takes what starts.
+        verify_key: the public key that has to have signed the file; None for no matter who made it.
 
     Returns:
         all that was found; true when every check and the parity with eager PyTorch on the file's probes hold.
 
     Raises:
         ModelFileError: if there is no such file.
-        DependencyError: if onnxruntime is not installed.
+        InputError: if there is no such key.
+        DependencyError: if onnxruntime, or for the key cryptography, is not installed.
     """
     require_file(model, "a model file")
+    key = read_verify_key(verify_key) if verify_key else None
     facts = {"sketch-infer": __version__, "machine": describe_machine(), "ONNX Runtime": _describe_runtime()}
     checks = [_check_wheels()]
     try:
         file = ModelFile.read(model)  # once: all that follows is of these bytes
+        facts["file"] = f"sha256 {sha256(file.content).hexdigest()}"
+        if key:
+            verify_file(model, file.content, key)
+            checks.append(Check("signature", True, f"by the key in {verify_key}"))
         session = Session(file, provider)
-    except (ModelFileError, ProviderError) as error:
-        name = "provider" if isinstance(error, ProviderError) else "model file"
+    except (ModelFileError, ProviderError, SignatureError) as error:
+        names: dict[type, str] = {ProviderError: "provider", SignatureError: "signature"}
+        name = names.get(type(error), "model file")
         facts |= _describe_providers(None)
         failed = Check(name, False, str(error).removeprefix(f"{model}: "))
         return Report(f"Self-check of {model}", facts, (*checks, failed), versions=describe_python_packages())
@@ -197,7 +210,10 @@ def _count(operators: Counter[str]) -> str:
 
 def _time_one(session: Session) -> str:
     sketches, milliseconds = session.metadata.probes.sketches, []
+    until = time.perf_counter() + _TIMED_SECONDS
     for run in range(_TIMED_RUNS):
+        if run >= 2 * len(sketches) and time.perf_counter() > until:
+            break
         row = run % len(sketches)
         start = time.perf_counter()
         session.run(sketches[row : row + 1])

@@ -62,11 +62,14 @@ CONFLICTS: Mapping[tuple[str, str], str] = {
     ("--engine ray", "--self-check"): "the self-check is about one machine; run it on each",
     ("--engine ray", "--report"): "--report belongs to --self-check",
     ("--engine ray", "--list-labels"): "the model is read on this machine",
+    ("--engine ray", "--verify-key"): "verify the file before, with --self-check",
 }
 """Pairs that do not go together, and why."""
 
 NEEDS: Mapping[str, str] = {
     "--report": "--self-check",
+    "--attest": "--self-check",
+    "--sign-key": "--attest",
     "--resume": "--output FILE.jsonl",
     "--engine ray": "--output",
     "--ray-address": "--engine ray",

@@ -157,6 +157,17 @@ def report_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def sign_key_option(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add `--sign-key KEY`, which signs `what` is written."""
+    return click.option(
+        "--sign-key",
+        metavar="KEY",
+        type=click.Path(path_type=Path),
+        help=f"Sign {what} with this Ed25519 private key (PEM): the signature is written to FILE.sig (needs "
+        "cryptography).",
+    )
+
+
 def refuse_overwriting(output: Path | None, inputs: Iterable[str | Path | None], option: str = "--output") -> None:
     """Stop before an output takes the place of one of the inputs, under whichever name.
 

@@ -13,8 +13,9 @@ from sketch_infer.cli.console import (
     provider_option,
     report_option,
     say,
+    sign_key_option,
 )
-from sketch_infer.cli.modes import classify, run_self_check
+from sketch_infer.cli.modes import classify, open_model, run_self_check
 from sketch_infer.cli.options import Options
 from sketch_infer.errors import ModelFileError
 from sketch_infer.inference.classifier import Classifier
@@ -39,6 +40,8 @@ Examples:
   sketch-infer --engine ray /shared/drawings --output /shared/answers --overwrite --ray-address auto
   sketch-infer strokes.npy --model mine.onnx --compare-eager mine.pt
   sketch-infer --self-check --report check.html
+  sketch-infer --self-check --attest receipt.json --sign-key device.pem
+  sketch-infer strokes.npy --model mine.onnx --verify-key public.pem
   sketch-infer --list-labels                               # what the model can recognize
   sketch-infer --models; sketch-infer --version; sketch-infer --help
 """
@@ -160,6 +163,21 @@ def _print_models(context: click.Context, _option: click.Parameter, wanted: bool
     help="Do not classify, but check that the model gives PyTorch's recorded answers on this device.",
 )
 @report_option
+@click.option(
+    "--attest",
+    metavar="RECEIPT",
+    type=click.Path(path_type=Path),
+    help="With --self-check: also write a receipt of it, a small .json file, whether it passes or not. "
+    "`sketch-export receipts` makes one table of those of many devices.",
+)
+@sign_key_option("the receipt")
+@click.option(
+    "--verify-key",
+    metavar="KEY",
+    type=click.Path(path_type=Path),
+    help="Use the model file only if the owner of this Ed25519 public key (PEM) signed it: its signature is in "
+    "FILE.sig (needs cryptography).",
+)
 @click.option("--list-labels", is_flag=True, help="Print the model's classes, one per line, and exit.")
 @click.option(
     "--engine",
@@ -217,7 +235,7 @@ def main(**values: Any) -> None:
     check_combination(click.get_current_context(), options)
     model = find_model(options.model, options.precision or "fp32")
     if options.list_labels:
-        say("\n".join(Classifier(model, "cpu").metadata.labels))
+        say("\n".join(Classifier(open_model(model, options), "cpu").metadata.labels))
     elif options.self_check:
         run_self_check(options, model)
     elif options.engine == "ray" and options.output:

@@ -15,6 +15,7 @@ from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.cuda import has_nvidia_card
 from sketch_infer.inference.providers import CPU
 from sketch_infer.model.labels import parse_labels
+from sketch_infer.model.model_file import ModelFile
 from sketch_infer.readers.files import can_be_read_again, expand_folders
 from sketch_infer.writers.choose import choose_format
 
@@ -37,10 +38,11 @@ def classify(options: Options, model: Path) -> None:
     sources = expand_folders(options.strokes, reading)
     if options.resume and not can_be_read_again(sources):
         raise click.UsageError("--resume needs files: a pipe cannot be read a second time")
-    refuse_overwriting(output, [*sources, model, options.compare_eager])
+    refuse_overwriting(output, [*sources, model, options.compare_eager, options.verify_key])
     comparison = _eager_comparison(options.compare_eager) if options.compare_eager else None
     labels = parse_labels(options.labels)
-    classifier = Classifier(model, options.provider, options.batch_size, options.threads, labels, options.reject)
+    opened = open_model(model, options)
+    classifier = Classifier(opened, options.provider, options.batch_size, options.threads, labels, options.reject)
     _tell_about_model(classifier, model, options)
     tally = _tally(classifier) if options.evaluate else None
     job = Job(sources, options.input_format, reading, classifier, comparison, tally)
@@ -57,19 +59,44 @@ def classify(options: Options, model: Path) -> None:
     job.finish(as_json=options.format_ == "json")
 
 
+def open_model(model: Path, options: Options) -> Path | ModelFile:
+    """Return the model as it was read if `--verify-key` says who has to have signed it, else its path.
+
+    Raises:
+        SignatureError: if somebody else made it.
+    """
+    if not options.verify_key:
+        return model
+    from sketch_infer.checks.signing import read_verify_key, verify_file  # late, as few ask for it
+
+    key = read_verify_key(options.verify_key)
+    file = ModelFile.read(model)
+    verify_file(model, file.content, key)
+    return file
+
+
 def run_self_check(options: Options, model: Path) -> None:
     """Prove the model on this device, and print what was found.
 
     Raises:
         ParityError: if a check fails.
     """
-    from sketch_infer.checks.report_page import write_report  # late, as few ask for it
+    from sketch_infer.checks.receipt import Receipt  # late, as few ask for it
+    from sketch_infer.checks.report_page import write_report
     from sketch_infer.checks.self_check import self_check
+    from sketch_infer.checks.signing import read_signing_key, sign_file, signature_path
 
-    refuse_overwriting(options.report, [model], "--report")
-    found = self_check(model, options.provider)
+    inputs = [model, signature_path(model), options.sign_key, options.verify_key]
+    refuse_overwriting(options.report, inputs, "--report")
+    refuse_overwriting(options.attest, [*inputs, options.report], "--attest")
+    key = read_signing_key(options.sign_key) if options.sign_key else None  # before the check, which takes a while
+    found = self_check(model, options.provider, options.verify_key)
     if options.report:
         write_report(found, options.report)
+    if options.attest:
+        content = Receipt.of(found, model).write(options.attest)
+        if key:
+            sign_file(options.attest, content, key)
     say(found.to_json() if options.format_ == "json" else found.to_text(terminal_width()))
     if not found:
         raise ParityError(f"the self-check of {model} failed; see above")

@@ -36,6 +36,9 @@ class Options:
     self_check: bool
     list_labels: bool
     report: Path | None
+    attest: Path | None
+    sign_key: Path | None
+    verify_key: Path | None
 
     engine: Literal["local", "ray"]
     ray_address: str | None
