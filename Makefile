@@ -11,7 +11,9 @@ INT8_MODEL := runtime/sketch_infer/default_int8.onnx
 CHECKPOINT_345 := $(wildcard models/quickdraw-345/model.safetensors)
 MODELS_345 := $(if $(CHECKPOINT_345),runtime/sketch_infer/quickdraw-345.onnx runtime/sketch_infer/quickdraw-345_int8.onnx)
 MODELS := $(MODEL) $(INT8_MODEL)
-POINTS_MODELS := dist/points/points.onnx dist/points/points_int8.onnx
+# The same network for other languages, the page among them. The Python package prepares points itself and carries neither.
+POINTS_MODEL := dist/points.onnx
+INT8_POINTS_MODEL := dist/points_int8.onnx
 ALL_MODELS := $(MODELS) $(MODELS_345)
 # The trained weights where the repository has them; without them the pipeline still runs, on random weights.
 CHECKPOINT := $(wildcard models/quickdraw-40/model.safetensors)
@@ -33,9 +35,12 @@ help: ## List the targets
 
 setup: $(INSTALLED) ## Install both packages and the development tools into .venv
 
-export: setup ## Export the models to ONNX in fp32 and int8, prove them, and install them in sketch-infer
+export: setup ## Export the models to ONNX in fp32 and int8, prove them, and install them in sketch-infer; for other languages into dist/
 	$(EXPORT) --output $(MODEL)
 	$(EXPORT) --output $(INT8_MODEL) --int8
+	@mkdir -p dist
+	$(EXPORT) --input points --output $(POINTS_MODEL)
+	$(EXPORT) --input points --output $(INT8_POINTS_MODEL) --int8
 	$(if $(CHECKPOINT_345),$(BIN)/sketch-export onnx --checkpoint $(CHECKPOINT_345) --output $(word 1,$(MODELS_345)))
 	$(if $(CHECKPOINT_345),$(BIN)/sketch-export onnx --checkpoint $(CHECKPOINT_345) --output $(word 2,$(MODELS_345)) --int8)
 
@@ -101,8 +106,8 @@ engines: $(MODELS) $(BENCH_INSTALLED) ## Ask ONNX Runtime, OpenVINO and ONNX's r
 compat: $(MODELS) ## Self-check both models under several releases of ONNX Runtime, each in an environment of its own
 	$(BIN)/python -m benchmarks.compat
 
-arm64-proof: $(MODELS) $(POINTS_MODELS) ## Self-check fp32, int8 and points files on emulated ARM64 processors (Debian; about 20 minutes)
-	$(BIN)/python -m benchmarks.arm64 $(MODELS) $(POINTS_MODELS)
+arm64-proof: $(MODELS) $(POINTS_MODEL) $(INT8_POINTS_MODEL) ## Self-check fp32, int8 and points files on emulated ARM64 processors (Debian; about 20 minutes)
+	$(BIN)/python -m benchmarks.arm64 $(MODELS) $(POINTS_MODEL) $(INT8_POINTS_MODEL)
 
 cuda-proof: setup ## Prove the graphs on an NVIDIA GPU and write cuda-proof.json, a report to send back
 	@$(BIN)/python -m benchmarks.cuda --checkpoint $(CHECKPOINT)
@@ -146,17 +151,17 @@ npm: $(WEB_INSTALLED) ## Build and pack the JavaScript library sketch-infer into
 web-serve: $(WEB_PAGE) ## Serve that page on http://localhost:8000
 	cd $(WEB) && npm run --silent preview
 
-web-test: $(WEB_PAGE) $(INT8_MODEL) ## Test the page, in Chromium too (Debian's package chromium, or CHROMIUM=PATH)
+web-test: $(WEB_PAGE) ## Test the page, in Chromium too (Debian's package chromium, or CHROMIUM=PATH)
 	cd $(WEB) && npm run --silent test
 
 web-lint: $(WEB_INSTALLED) ## Check style and format of the page; `npm run format` in runtime/web mends them
 	cd $(WEB) && npm run --silent lint
 
-web-bench: $(WEB_PAGE) $(INT8_MODEL) ## Measure the model files under WebAssembly, and the page
+web-bench: $(WEB_PAGE) $(INT8_POINTS_MODEL) ## Measure the model files under WebAssembly, and the page
 	@mkdir -p $(WEB)/dist/bench
-	$(EXPORT) --graph plain --output $(WEB)/dist/bench/plain.onnx > /dev/null
+	$(EXPORT) --input points --graph plain --output $(WEB)/dist/bench/plain.onnx > /dev/null
 	cd $(WEB) && node bench/start.mjs plain=$(CURDIR)/$(WEB)/dist/bench/plain.onnx \
-		fast=$(CURDIR)/$(MODEL) int8=$(CURDIR)/$(INT8_MODEL)
+		fast=$(CURDIR)/$(POINTS_MODEL) int8=$(CURDIR)/$(INT8_POINTS_MODEL)
 
 clean: ## Remove .venv, dist, caches, the page and the exported model
 	rm -rf $(VENV) dist $(WEB)/dist $(WEB)/node_modules $(WEB)/screenshots .mypy_cache .pytest_cache .ruff_cache $(ALL_MODELS)
@@ -187,7 +192,7 @@ $(WEB_INSTALLED): $(WEB)/package.json $(WEB)/package-lock.json
 	cd $(WEB) && npm ci --no-audit --no-fund --loglevel error
 	@touch $@
 
-$(WEB_PAGE): $(WEB_INSTALLED) $(MODEL) $(wildcard $(WEB)/*.html $(WEB)/*.ts $(WEB)/*.json $(WEB)/src/* $(WEB)/public/*)
+$(WEB_PAGE): $(WEB_INSTALLED) $(POINTS_MODEL) $(wildcard $(WEB)/*.html $(WEB)/*.ts $(WEB)/*.json $(WEB)/src/* $(WEB)/public/*)
 	@$(NODE_CHECK)
 	cd $(WEB) && npm run --silent build
 
@@ -199,13 +204,13 @@ $(MODEL): $(INSTALLED) $(CHECKPOINT) $(SOURCES)
 $(INT8_MODEL): $(INSTALLED) $(CHECKPOINT) $(SOURCES)
 	$(EXPORT) --output $@ --int8
 
-dist/points/points.onnx: $(INSTALLED) $(CHECKPOINT) $(SOURCES)
+$(POINTS_MODEL): $(INSTALLED) $(CHECKPOINT) $(SOURCES)
 	@mkdir -p $(@D)
-	$(EXPORT) --output $@ --input points
+	$(EXPORT) --input points --output $@
 
-dist/points/points_int8.onnx: $(INSTALLED) $(CHECKPOINT) $(SOURCES)
+$(INT8_POINTS_MODEL): $(INSTALLED) $(CHECKPOINT) $(SOURCES)
 	@mkdir -p $(@D)
-	$(EXPORT) --output $@ --input points --int8
+	$(EXPORT) --input points --output $@ --int8
 
 runtime/sketch_infer/quickdraw-345.onnx: $(INSTALLED) $(CHECKPOINT_345) $(SOURCES)
 	$(BIN)/sketch-export onnx --checkpoint $(CHECKPOINT_345) --output $@

@@ -53,7 +53,7 @@ function describeFiles(): Plugin {
 export default defineConfig({
   base: "./", // any folder of any web server
   define: {
-    MODEL_BYTES: statSync(path("../sketch_infer/default.onnx")).size,
+    MODEL_BYTES: statSync(path("../../dist/points.onnx")).size,
     WASM_BYTES: statSync(path(WASM)).size,
   },
   build: {
@@ -67,6 +67,6 @@ export default defineConfig({
   },
   plugins: [listFiles(), describeFiles()],
   worker: { format: "es" },
-  server: { fs: { allow: ["../.."] } }, // the model stands beside this folder
+  server: { fs: { allow: ["../.."] } }, // the model stands in the repository's dist/
   test: { include: ["tests/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 },
 });

@@ -9,6 +9,6 @@ export default defineConfig({
     minify: false,
     target: "es2022",
     lib: { entry: "src/classifier.ts", formats: ["es"], fileName: () => "classifier.js" },
-    rollupOptions: { external: ["onnxruntime-web"] },
+    rollupOptions: { external: ["onnxruntime-web/wasm"] },
   },
 });

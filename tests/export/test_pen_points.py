@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
 
 from sketch_export import export_onnx, prove
 from sketch_export.checks.layers import compare_layers
+from sketch_export.pen_points.compose import INSIDE
 from sketch_export.pen_points.examples import proof_points
 from sketch_infer import InputError, ModelFileError
 from sketch_infer.array_types import FloatArray
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import OUTPUTS, STROKES, points_feeds
+from sketch_infer.model.contract import OUTPUTS, STEPS, STROKES, points_feeds
 from sketch_infer.strokes.pen_lines import PenLines
 from sketch_infer.strokes.pen_points import network_input, to_pen_points
 from sketch_models import SketchRNN
@@ -43,18 +43,20 @@ def session(points_onnx: Path) -> Session:
 
 
 class Opened:
-    """The file with the strokes that it prepares as a further output."""
+    """The file, opened without this package."""
 
     def __init__(self, path: Path) -> None:
-        model = onnx.load(path)
-        model.graph.output.append(onnx.ValueInfoProto(name=STROKES))
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
-        self._session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
 
     def prepare(self, drawings: Sequence[FloatArray]) -> FloatArray:
         strokes: FloatArray = self._session.run([STROKES], points_feeds(drawings))[0]
         return strokes
+
+    def steps(self, drawings: Sequence[FloatArray]) -> list[int]:
+        steps: list[int] = self._session.run([STEPS], points_feeds(drawings))[0].tolist()
+        return steps
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +78,8 @@ def test_the_golden_vectors_give_the_rows_of_the_numpy_code(opened: Opened) -> N
         expected = np.zeros_like(rows)
         expected[: len(case["rows"])] = case["rows"][: tiny.LENGTH]
         np.testing.assert_allclose(rows, expected, rtol=0, atol=1e-6, err_msg=case["name"])
+    n_corners = [sum(len(x) for x, _ in case["simplified"]) for case in cases]
+    assert opened.steps(drawings) == [corners - 1 for corners in n_corners]
 
 
 @pytest.mark.skipif(not PAIRS.exists(), reason="needs the raw/simplified pairs of the shared Quick, Draw! data")
@@ -123,12 +127,14 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("name", UNUSABLE)
-def test_a_drawing_that_cannot_be_used_gets_nan_and_nobody_else(session: Session, name: str) -> None:
+def test_a_drawing_that_cannot_be_used_gets_nan_and_nobody_else(session: Session, opened: Opened, name: str) -> None:
     alone = session.run([CAT])
     found = session.run([UNUSABLE[name], CAT, UNUSABLE[name]])
     for output in OUTPUTS:
         assert np.isnan(found[output][[0, 2]]).all()
         np.testing.assert_array_equal(found[output][1], alone[output][0])
+    assert np.isnan(opened.prepare([UNUSABLE[name], CAT])[0]).all()
+    assert opened.steps([UNUSABLE[name], CAT])[0] == 0
     with pytest.raises(InputError):
         network_input([UNUSABLE[name]], tiny.LENGTH)  # numpy refuses the same
 
@@ -168,7 +174,7 @@ def test_every_graph_and_precision_reads_points(tmp_path: Path, options: dict[st
 def test_layers_and_proof_of_a_points_file(points_onnx: Path, tiny_model: SketchRNN) -> None:
     layers = compare_layers(points_onnx, tiny_model)
     assert all(layers)
-    assert layers[0].tensor == STROKES
+    assert layers[0].tensor == INSIDE.format(STROKES)
     assert layers[0].max_abs == 0
     with pytest.raises(ModelFileError, match="reads pen points"):
         prove(points_onnx, tiny_model, extra=("some", np.zeros((1, tiny.LENGTH, 3), np.float32)))

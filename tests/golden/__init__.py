@@ -1,1 +1,1 @@
-"""Golden vectors: raw pen points and what `sketch_infer` makes of them, for preparations in other languages."""
+"""Golden vectors: raw pen points and what `sketch_infer` makes of them, for the preparation in points files."""

@@ -1,4 +1,4 @@
-"""The golden vectors, to which the browser's preparation of strokes is held, are what `sketch_infer` makes today."""
+"""The golden vectors, to which the preparation in points files is held, are what `sketch_infer` makes today."""
 
 import json
 

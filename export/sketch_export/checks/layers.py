@@ -15,12 +15,13 @@ import onnx
 import torch
 from torch import nn
 
+from sketch_export.pen_points.compose import INSIDE
 from sketch_infer.array_types import Array, FloatArray
 from sketch_infer.checks.parity import FP32_TOLERANCE
 from sketch_infer.checks.report import Check, Table
 from sketch_infer.inference.providers import ProviderChoice, start_session
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import OUTPUTS, STROKES
+from sketch_infer.model.contract import STROKES
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.pen_points import network_input
 from sketch_models import CONVOLUTIONS, SketchRNN, run_eager
@@ -84,14 +85,16 @@ def compare_layers(path: Path | ModelFile, model: SketchRNN, provider: ProviderC
     tensors = _run_with_all_outputs(graph, opened)
     eager = _eager_tensors(model, strokes)
     in_int8 = opened.metadata.precision == "int8"
-    references: dict[str, Array] = {STROKES: strokes}
+    # Of a file that reads pen points, the strokes are a tensor, too: what numpy makes of the points.
+    references: dict[str, Array] = dict.fromkeys((STROKES, INSIDE.format(STROKES)), strokes)
     comparisons = []
     for node in graph.graph.node:
         for name in node.output:
             if name not in tensors:
                 continue
-            # Of a file that reads pen points, the strokes are a tensor, too: what numpy makes of the points.
-            reference = strokes if name == STROKES else _reference(node, name, references, eager, tensors[name].shape)
+            reference = references.get(name)
+            if reference is None:
+                reference = _reference(node, name, references, eager, tensors[name].shape)
             if reference is None:
                 continue
             references[name] = reference
@@ -122,7 +125,8 @@ def _run_with_all_outputs(graph: onnx.ModelProto, opened: Session) -> dict[str, 
     extended = onnx.ModelProto()
     extended.CopyFrom(graph)
     names = [name for node in extended.graph.node for name in node.output if name]
-    extended.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in OUTPUTS)
+    declared = {output.name for output in extended.graph.output}
+    extended.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in declared)
     provider: ProviderChoice = "cuda" if opened.provider.startswith("CUDA") else "cpu"
     session, _ = start_session(extended.SerializeToString(), provider)
     probes = opened.metadata.probes

@@ -8,15 +8,20 @@ import onnx_ir.passes.common as passes
 from sketch_export.passes.tools.editor import static_axis
 from sketch_export.pen_points.preparation import prepare
 from sketch_export.pen_points.tensors import FLOAT, INT64, Tensor, Writer, where
-from sketch_infer.model.contract import BATCH, COUNTS, N_POINTS, POINTS
+from sketch_infer.model.contract import BATCH, COUNTS, N_POINTS, POINTS, STEPS, STROKES
 from sketch_infer.strokes.preprocess import INPUT_SIZE
 
 _ROWS = "rows"
 """Name of the network's own batch axis: one where there is no drawing."""
 
+INSIDE = "{}.inside"
+"""Name that an output's tensor has before what was refused becomes NaN."""
+
 
 def read_points(model: ir.Model) -> None:
     """Let a model that reads strokes read pen points, in place; NaN for a drawing that cannot be used.
+
+    Two outputs follow the model's own: the strokes that it read, and the steps of each drawing.
 
     Args:
         model: any graph of `sketch_export` without initial states; what it computes is not touched.
@@ -29,21 +34,33 @@ def read_points(model: ir.Model) -> None:
     counts = ir.Value(name=COUNTS, type=ir.TensorType(INT64), shape=ir.Shape([BATCH]))
     writer = Writer(graph, POINTS)
     prepared = prepare(Tensor(points, writer), Tensor(counts, writer), sequence_length)
-    made, name = prepared.strokes.value, strokes.name
+    made = prepared.strokes.value
     graph.inputs[:] = [points, counts]
-    made.name, made.shape = name, strokes.shape
+    made.name, made.shape = STROKES, strokes.shape
     ir.convenience.replace_all_uses_with(strokes, made)
     writer.editor.insert_before(first)
-    for position, logits in enumerate(list(graph.outputs)):
-        writer.part = f"{POINTS}.{logits.name}"
-        rows = writer.op("Slice", Tensor(logits, writer), writer.ints(0), Tensor(counts, writer).shape(), dtype=FLOAT)
-        answers = where(prepared.refused.column(), nan, rows).value
-        answers.name, logits.name = logits.name, f"{logits.name}.{_ROWS}"
-        answers.shape = ir.Shape([BATCH, static_axis(logits, 1)])
-        graph.outputs[position] = answers
+    graph.outputs.append(made)
+    for position, rows in enumerate(list(graph.outputs)):
+        graph.outputs[position] = _of_drawings(Tensor(rows, writer), prepared.refused, counts)
+    steps = prepared.steps.value
+    steps.name, steps.shape = STEPS, ir.Shape([BATCH])
+    graph.outputs.append(steps)
     graph.extend(writer.editor.take())
     passes.RemoveUnusedNodesPass()(model)
     graph.sort()
+
+
+def _of_drawings(rows: Tensor, refused: Tensor, counts: ir.Value) -> ir.Value:
+    """Return an output under the name of its rows, float32 (b, ...): NaN where a drawing was refused."""
+    writer, name, shape = rows.writer, rows.value.name, rows.value.shape
+    if name is None or shape is None:
+        raise TypeError("expected outputs with names and shapes")
+    writer.part = f"{POINTS}.{name}"
+    chosen = writer.op("Slice", rows, writer.ints(0), Tensor(counts, writer).shape(), dtype=FLOAT)
+    answers = where(refused.reshape(-1, *[1] * (len(shape) - 1)), nan, chosen).value
+    answers.name, rows.value.name = name, INSIDE.format(name)
+    answers.shape = ir.Shape([BATCH, *list(shape)[1:]])
+    return answers
 
 
 def _rename_batch_axis(graph: ir.Graph) -> None:

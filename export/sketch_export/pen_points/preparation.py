@@ -46,10 +46,12 @@ class Prepared(NamedTuple):
     Attributes:
         strokes: float32 (max(b, 1), sequence_length, 3); a row of zeros where there is no drawing, as ONNX Runtime's
             LSTM aborts the process on none.
+        steps: int64 (b,), from corner to corner, of which the first sequence_length are in the strokes.
         refused: bool (b,), drawings that have no answer.
     """
 
     strokes: Tensor
+    steps: Tensor
     refused: Tensor
 
 
@@ -69,7 +71,8 @@ def prepare(points: Tensor, counts: Tensor, sequence_length: int) -> Prepared:
     corner = walked.take(kept).rint()
     of_corner = drawing.take(owner.take(kept))
     rows = drawings_to_sketches(corner, of_corner, ends_line, counts)
-    return Prepared(to_batch(rows, of_corner, counts, sequence_length), refused)
+    steps = where(refused, 0, count_steps(of_corner, counts))
+    return Prepared(to_batch(rows, of_corner, counts, sequence_length), steps, refused)
 
 
 @_part
@@ -246,6 +249,14 @@ def drawings_to_sketches(points: Tensor, drawing: Tensor, ends_line: Tensor, cou
     scaled = (points - low.take(drawing)) / extent.take(drawing)
     differences = (scaled - concat(scaled[:1], scaled)[:-1]).astype(FLOAT)
     return concat(differences, ends_line.astype(FLOAT).column(), axis=1)
+
+
+@_part
+def count_steps(drawing: Tensor, counts: Tensor) -> Tensor:
+    """Return the steps from corner to corner of each drawing, int64 (b,)."""
+    writer = drawing.writer
+    ones = writer.full(1, INT64, drawing.shape())
+    return writer.full(-1, INT64, counts.shape()).scatter(drawing, ones, "add")
 
 
 @_part

@@ -34,10 +34,13 @@ InputForm = Literal["strokes", "points"]
 INPUT_FORMS: tuple[str, ...] = get_args(InputForm)
 
 STROKES = "strokes"
-"""Input of a file that reads strokes, float32 (batch, sequence_length, 3)."""
+"""Input of a file that reads strokes, and output of one that reads pen points, float32 (batch, sequence_length, 3)."""
 POINTS, COUNTS = "points", "counts"
 """Inputs of a file that reads pen points: x, y and pen of all drawings one after the other, float32 (n_points, 3), pen
 1 on the last point of a stroke, else 0; and the number of points of each drawing, int64 (batch,)."""
+STEPS = "steps"
+"""Output of a file that reads pen points, int64 (batch,), after the strokes that it made of them: how many steps from
+corner to corner a drawing has. The network reads the first sequence_length."""
 N_POINTS = "n_points"
 """Name of their dynamic axis."""
 STATES = ("h_0", "c_0")

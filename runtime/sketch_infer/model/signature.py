@@ -13,6 +13,7 @@ from sketch_infer.model.contract import (
     OUTPUTS,
     POINTS,
     STATES,
+    STEPS,
     STROKES,
     ModelMetadata,
 )
@@ -47,9 +48,10 @@ def check_signature(found: Signature, metadata: ModelMetadata) -> None:
         names = printable(", ".join(inputs))
         wanted = ", ".join(expected) + (f" (and optionally {', '.join(optional)})" if optional else "")
         raise ModelFileError(f"expected input {wanted}, found {names}")
-    if list(outputs) != list(OUTPUTS):
-        raise ModelFileError(f"expected outputs {', '.join(OUTPUTS)}, found {printable(', '.join(outputs))}")
-    expected |= {name: ("tensor(float)", [BATCH, len(metadata.labels)]) for name in OUTPUTS}
+    expected_outputs = _outputs(metadata)
+    if list(outputs) != list(expected_outputs):
+        raise ModelFileError(f"expected outputs {', '.join(expected_outputs)}, found {printable(', '.join(outputs))}")
+    expected |= expected_outputs
     declared = {**inputs, **outputs}
     for name, (type_, shape) in expected.items():
         if declared[name] != (type_, shape):
@@ -69,7 +71,18 @@ def check_signature(found: Signature, metadata: ModelMetadata) -> None:
 def _inputs(metadata: ModelMetadata) -> dict[str, Declared]:
     if metadata.input_form == POINTS:
         return {POINTS: ("tensor(float)", [N_POINTS, INPUT_SIZE]), COUNTS: ("tensor(int64)", [BATCH])}
-    return {STROKES: ("tensor(float)", [BATCH, metadata.sequence_length, INPUT_SIZE])}
+    return {STROKES: _strokes(metadata)}
+
+
+def _outputs(metadata: ModelMetadata) -> dict[str, Declared]:
+    outputs: dict[str, Declared] = {name: ("tensor(float)", [BATCH, len(metadata.labels)]) for name in OUTPUTS}
+    if metadata.input_form == POINTS:
+        outputs |= {STROKES: _strokes(metadata), STEPS: ("tensor(int64)", [BATCH])}
+    return outputs
+
+
+def _strokes(metadata: ModelMetadata) -> Declared:
+    return "tensor(float)", [BATCH, metadata.sequence_length, INPUT_SIZE]
 
 
 def _check_probes(metadata: ModelMetadata) -> None:

@@ -8,7 +8,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import type { Browser } from "playwright-core";
 import { createServer } from "vite";
-import { checked, draw, launch, open, ROOT, sample, serve } from "../tests/browser";
+import { checked, type Drawing, draw, launch, open, ROOT, sample, serve, toPoints } from "../tests/browser";
 import type { Measured } from "./models";
 
 const ROUNDS = 40;
@@ -33,15 +33,12 @@ async function compareModels(browser: Browser, files: [string, string][]): Promi
   await go();
   await page.waitForFunction("window.measure");
   const golden = JSON.parse(readFileSync(`${ROOT}/../../tests/golden/golden.json`, "utf8"));
-  const sketches: number[][] = golden.cases.slice(0, 8).map(({ rows }: { rows: number[][] }) => {
-    const flat = rows.flat();
-    return [...flat, ...Array(3 * golden.sequence_length - flat.length).fill(0)];
-  });
+  const drawings = golden.cases.slice(0, 8).map(({ raw }: { raw: Drawing }) => raw.map(toPoints));
   const urls = Object.fromEntries(files.map(([name, file]) => [name, `/@fs${file}`]));
-  const measured = await page.evaluate(([u, s, n]) => window.measure(u, s, n), [urls, sketches, ROUNDS] as const);
-  const medians = Object.values(measured).map((model) => median(steady(model, sketches.length)));
+  const measured = await page.evaluate(([u, d, n]) => window.measure(u, d, n), [urls, drawings, ROUNDS] as const);
+  const medians = Object.values(measured).map((model) => median(steady(model, drawings.length)));
   console.log(
-    `\none sketch of ${sketches.length} drawings, ${ROUNDS - FIRST_ROUNDS} rounds, models in turn, parity checked first`,
+    `\none drawing of ${drawings.length}, from pen points to labels, ${ROUNDS - FIRST_ROUNDS} rounds, models in turn, parity checked first`,
   );
   console.log("model   size      opens     median    x first  off eager / scale");
   Object.entries(measured).forEach(([name, { openMs, maxScaled }], i) => {
@@ -59,8 +56,8 @@ async function compareModels(browser: Browser, files: [string, string][]): Promi
   await server.close();
 }
 
-function steady({ milliseconds }: Measured, sketches: number): number[] {
-  return milliseconds.slice(FIRST_ROUNDS * sketches);
+function steady({ milliseconds }: Measured, drawings: number): number[] {
+  return milliseconds.slice(FIRST_ROUNDS * drawings);
 }
 
 /** From an empty profile, over the loopback: what a network adds is its own. */
@@ -90,7 +87,7 @@ async function loadPage(browser: Browser): Promise<void> {
   console.log(
     `\ntime to first prediction: ${(median(first) / 1e3).toFixed(1)} s (median of ${LOADS}, empty profile, loopback)`,
   );
-  console.log(`a prediction while a cat is drawn, simplifying included: ${median(running).toFixed(1)} ms`);
+  console.log(`a prediction while a cat is drawn: ${median(running).toFixed(1)} ms`);
 }
 
 /** In the page: when an answer came, and how long it took by the page's own word. */

@@ -1,7 +1,10 @@
 /** The npm package: pen points in, a label out, by a model file that prepares the points itself. */
 
-import { env, InferenceSession, Tensor } from "onnxruntime-web";
-import { decodeArray, isIntact, OUTPUTS, PREFIX, readProps } from "./model_file";
+import { env, InferenceSession, Tensor } from "onnxruntime-web/wasm";
+import { isIntact, MAX_POINTS, type ModelMetadata, readMetadata } from "./model_file";
+import { checkProbes, type Outputs, type SelfCheck } from "./parity";
+
+export type { SelfCheck };
 
 /** A point of a stroke, x to the right and y down, in any unit. */
 export type Point = readonly [x: number, y: number, ...more: number[]] | { readonly x: number; readonly y: number };
@@ -14,25 +17,37 @@ export type Candidate = { label: string; probability: number };
 export type Prediction = Candidate & {
   /** The likeliest classes, likeliest first. */
   top: Candidate[];
+  /** Steps from corner to corner that the drawing has; the network reads the first `sequenceLength` of them. */
+  steps: number;
+  /** Whether the drawing has more than those, so that the rest of it was not read. */
+  cut: boolean;
+  /** What the network read: the corners of each stroke, x and y from 0 to 1. */
+  corners: [x: number, y: number][][];
+  /** Width / height of the drawing, which the network does not see; 1 for a dot. */
+  aspect: number;
 };
-
-export type SelfCheck = {
-  passed: boolean;
-  /** Largest |ONNX - eager PyTorch| over the model's own drawings, in units of max(1, largest |logit|). */
-  difference: number;
-  /** What is allowed, as the file was proven at its export. */
-  tolerance: number;
-};
-
-const MAX_POINTS = 50_000;
 
 export class Classifier {
+  /** Class names in the order of the model's outputs. */
+  readonly labels: readonly string[];
+  readonly precision: "fp32" | "int8";
+  /** Steps from corner to corner that the network reads of a drawing. */
+  readonly sequenceLength: number;
+  readonly contentSha256: string;
+  private warned = false;
+
   private constructor(
     private readonly session: InferenceSession,
-    private readonly props: Map<string, string>,
-    /** Class names in the order of the model's outputs. */
-    readonly labels: readonly string[],
-  ) {}
+    private readonly metadata: ModelMetadata,
+    /** Whether the file's sha256 was checked, which browsers offer on https and localhost only. */
+    readonly hashChecked: boolean,
+  ) {
+    const { labels, precision, sequenceLength, contentSha256 } = metadata;
+    this.labels = labels;
+    this.precision = precision;
+    this.sequenceLength = sequenceLength;
+    this.contentSha256 = contentSha256;
+  }
 
   /**
    * Open a points file: `sketch-export onnx --input points`.
@@ -41,61 +56,44 @@ export class Classifier {
    */
   static async load(model: string | URL | Uint8Array<ArrayBuffer> | ArrayBuffer): Promise<Classifier> {
     const content = await contentOf(model);
-    const props = readProps(content);
-    if (props.get(`${PREFIX}format_version`) !== "1") {
-      throw new Error("expected a model file of sketch-export, format version 1; export it again");
-    }
-    if (props.get(`${PREFIX}input_form`) !== "points") {
-      throw new Error("expected a model file that reads pen points; export it with --input points");
-    }
-    if ((await isIntact(content)) === false) throw new Error("the model file is damaged: its sha256 differs");
+    const metadata = await readMetadata(content);
+    const intact = await isIntact(content);
+    if (intact === false) throw new Error("the model file is damaged: its sha256 differs");
     env.wasm.numThreads = 1; // threads would ask every web server for special headers
     env.logLevel = "error";
     const session = await InferenceSession.create(content, { executionProviders: ["wasm"] });
-    return new Classifier(session, props, JSON.parse(text(props, "labels")));
+    return new Classifier(session, metadata, intact === true);
   }
 
   /**
-   * Classify one drawing.
+   * Classify one drawing. Of one that is cut, the console is told, once.
    *
    * Throws a RangeError if it has fewer than 2 or more than 50,000 points, or a coordinate that is no finite number.
    */
   async predict(strokes: readonly Stroke[], options: { top?: number } = {}): Promise<Prediction> {
-    const points = flat(strokes);
-    const { log_probs } = await this.run(points, [points.length / 3]);
-    const answers = Array.from(log_probs, (value, i) => ({ label: this.labels[i]!, probability: Math.exp(value) }));
+    const { points, aspect } = flat(strokes);
+    const found = await this.run(points, [points.length / 3]);
+    const answers = Array.from(found.log_probs, (value, i) => ({
+      label: this.labels[i]!,
+      probability: Math.exp(value),
+    }));
     if (answers.some(({ probability }) => Number.isNaN(probability))) {
       throw new RangeError("expected coordinates within float32, found larger ones; use a smaller unit");
     }
     answers.sort((one, other) => other.probability - one.probability);
-    const top = answers.slice(0, options.top ?? 5);
-    return { ...answers[0]!, top };
+    const steps = Number(found.steps[0]);
+    const cut = steps > this.sequenceLength;
+    if (cut && !this.warned) {
+      console.warn(`a drawing of ${steps} steps was cut to the ${this.sequenceLength} that the network reads`);
+      this.warned = true;
+    }
+    const corners = cornersOf(found.strokes.subarray(0, 3 * steps));
+    return { ...answers[0]!, top: answers.slice(0, options.top ?? 5), steps, cut, corners, aspect };
   }
 
   /** Compare the model's answers here with those that eager PyTorch gave to its own drawings at the export. */
   async selfCheck(): Promise<SelfCheck> {
-    const json = JSON.parse(text(this.props, "probes"));
-    const counts = json.counts as number[];
-    const n = counts.reduce((sum, count) => sum + count, 0);
-    const found = await this.run(await decodeArray(json.points.base64, n * 3), counts);
-    const size = this.labels.length;
-    const eager: Record<string, Float32Array> = {};
-    for (const name of OUTPUTS) eager[name] = await decodeArray(json[name].base64, counts.length * size);
-    let difference = 0;
-    for (let row = 0; row < counts.length; row++) {
-      const logits = eager.logits!.subarray(row * size, (row + 1) * size);
-      const scale = Math.max(1, ...logits.map(Math.abs));
-      for (const name of OUTPUTS) {
-        for (let i = row * size; i < (row + 1) * size; i++) {
-          // Not Math.max, so that NaN stays.
-          const off = Math.abs(found[name][i]! - eager[name]![i]!) / scale;
-          if (!(off <= difference)) difference = off;
-        }
-      }
-    }
-    const tolerances = JSON.parse(text(this.props, "tolerance")) as Record<string, number>;
-    const tolerance = tolerances[text(this.props, "precision")]!;
-    return { passed: difference <= tolerance, difference, tolerance };
+    return checkProbes(this.metadata.probes, this.metadata.tolerance, (points, counts) => this.run(points, counts));
   }
 
   /** Give the model's memory back. */
@@ -103,12 +101,21 @@ export class Classifier {
     await this.session.release();
   }
 
-  private async run(points: Float32Array, counts: number[]): Promise<Record<"log_probs" | "logits", Float32Array>> {
-    const { log_probs, logits } = await this.session.run({
+  private async run(points: Float32Array, counts: number[]) {
+    const found = await this.session.run({
       points: new Tensor("float32", points, [points.length / 3, 3]),
       counts: new Tensor("int64", BigInt64Array.from(counts, BigInt), [counts.length]),
     });
-    return { log_probs: log_probs!.data as Float32Array, logits: logits!.data as Float32Array };
+    const data = (name: string) => found[name]!.data;
+    return {
+      log_probs: data("log_probs"),
+      logits: data("logits"),
+      strokes: data("strokes"),
+      steps: data("steps"),
+    } as Outputs & {
+      strokes: Float32Array;
+      steps: BigInt64Array;
+    };
   }
 }
 
@@ -122,14 +129,8 @@ async function contentOf(
   return new Uint8Array(await response.arrayBuffer());
 }
 
-function text(props: Map<string, string>, key: string): string {
-  const value = props.get(PREFIX + key);
-  if (value === undefined) throw new Error(`the model file's metadata lacks ${key}; export it again`);
-  return value;
-}
-
-/** Points as the file reads them: x, y, and 1 on the last point of a stroke. */
-function flat(strokes: readonly Stroke[]): Float32Array {
+/** Points as the file reads them, x, y, and 1 on the last point of a stroke; and the drawing's width / height. */
+function flat(strokes: readonly Stroke[]): { points: Float32Array; aspect: number } {
   const points = strokes.flatMap((stroke) =>
     stroke.map((point, i) => {
       const [x, y] = "x" in point ? [point.x, point.y] : point;
@@ -140,7 +141,30 @@ function flat(strokes: readonly Stroke[]): Float32Array {
   if (points.length < 2 || points.length > MAX_POINTS) {
     throw new RangeError(`expected a drawing of 2 to ${MAX_POINTS} points, found ${points.length}`);
   }
+  const [left, right] = range(points.map(([x]) => x));
+  const [top, bottom] = range(points.map(([, y]) => y));
   // float32 does not tell points apart that are far from the origin.
-  const [left, top] = [0, 1].map((axis) => points.reduce((least, point) => Math.min(least, point[axis]!), Infinity));
-  return Float32Array.from(points.flatMap(([x, y, pen]) => [x - left!, y - top!, pen]));
+  const shifted = Float32Array.from(points.flatMap(([x, y, pen]) => [x - left, y - top, pen]));
+  return { points: shifted, aspect: right - left || bottom - top ? (right - left) / (bottom - top) : 1 };
+}
+
+/** Smallest and largest value; a loop, since spreading very many would overflow the stack. */
+function range(values: number[]): [low: number, high: number] {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
+  return [low, high];
+}
+
+/** Where the steps (dx, dy, pen) lead, from 0 on along both axes; the pen ends strokes. */
+function cornersOf(steps: Float32Array): [number, number][][] {
+  let [x, y] = [0, 0];
+  const strokes: [number, number][][] = [[[x, y]]];
+  for (let i = 0; i < steps.length; i += 3) {
+    x += steps[i]!;
+    y += steps[i + 1]!;
+    strokes.at(-1)!.push([x, y]);
+    if (steps[i + 2] && i + 3 < steps.length) strokes.push([]);
+  }
+  const [[left], [top]] = [range(strokes.flat().map(([x]) => x)), range(strokes.flat().map(([, y]) => y))];
+  return strokes.map((stroke) => stroke.map(([x, y]) => [x - left, y - top]));
 }

@@ -1,14 +1,14 @@
 /** The page's side of the worker. While it works on a drawing, only the newest one waits. */
 
-import type { FromWorker, ModelInfo, Prediction, ToWorker } from "./messages";
-import type { Parity } from "./parity";
-import type { Drawing } from "./strokes";
+import type { SelfCheck } from "./classifier";
+import type { Answer, FromWorker, ModelInfo, ToWorker } from "./messages";
+import type { Drawing } from "./pad";
 
 export type Listener = {
   progress: (loaded: number, total: number) => void;
   ready: (info: ModelInfo) => void;
-  prediction: (prediction: Prediction, finished: boolean) => void;
-  parity: (parity: Parity) => void;
+  prediction: (answer: Answer, finished: boolean) => void;
+  checked: (found: SelfCheck) => void;
   failure: (message: string) => void;
 };
 
@@ -67,7 +67,7 @@ export class Engine {
   private hear(message: FromWorker): void {
     if (message.type === "progress") this.listener.progress(message.loaded, message.total);
     else if (message.type === "ready") this.listener.ready(message);
-    else if (message.type === "parity") this.listener.parity(message);
+    else if (message.type === "checked") this.listener.checked(message);
     else if (message.type === "failure") this.listener.failure(message.message);
     else {
       this.working = false;

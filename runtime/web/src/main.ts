@@ -1,10 +1,10 @@
 /** The page: what was drawn goes to the engine, what comes back is shown. */
 
+import type { SelfCheck } from "./classifier";
 import { Engine } from "./engine";
-import type { ModelInfo, Prediction } from "./messages";
-import { Pad } from "./pad";
-import type { Parity } from "./parity";
-import { countPoints, type Drawing } from "./strokes";
+import type { Answer, ModelInfo } from "./messages";
+import { MAX_POINTS } from "./model_file";
+import { type Drawing, Pad } from "./pad";
 import { hasWasmSimd } from "./support";
 import { byId, drawSeen, facts, megabytes, percent } from "./view";
 
@@ -33,7 +33,9 @@ function changed(drawing: Drawing, finished: boolean): void {
   byId("hint").hidden = drawing.length > 0;
   byId<HTMLButtonElement>("undo").disabled = !pad.canUndo;
   byId<HTMLButtonElement>("clear").disabled = drawing.length === 0;
-  if (countPoints(drawing) >= 2) engine?.predict(drawing, finished);
+  const points = drawing.flat().length;
+  if (points > MAX_POINTS) showNothing("Too many points: undo", finished);
+  else if (points >= 2) engine?.predict(drawing, finished);
   else showNothing(drawing.length > 0 ? "A dot: go on" : "Nothing drawn yet", finished);
 }
 
@@ -47,11 +49,11 @@ function showNothing(message: string, finished: boolean): void {
   if (finished) byId("spoken").textContent = message;
   for (const { row } of bars) row.className = "empty";
   for (const { bar } of bars) bar.style.setProperty("--share", "0");
-  drawSeen([]);
+  drawSeen([], 1);
   byId("points").textContent = "Corner points of what you draw, and nothing else: no pixels, no times.";
 }
 
-function showPrediction({ top, simplified, points, read, prepareMs, runMs }: Prediction, finished: boolean): void {
+function showPrediction({ top, corners, aspect, steps, cut, read, milliseconds }: Answer, finished: boolean): void {
   bars.forEach(({ row, label, bar, percent: share }, i) => {
     const { label: text, probability } = top[i]!;
     row.className = "";
@@ -64,13 +66,11 @@ function showPrediction({ top, simplified, points, read, prepareMs, runMs }: Pre
   byId("top").className = "";
   byId("hit").hidden = !(label === prompted && probability > SURE);
   if (finished) byId("spoken").textContent = `${label}, ${percent(probability)}`;
-  byId("latency").textContent =
-    `${(prepareMs + runMs).toFixed(1)} ms: ${prepareMs.toFixed(1)} to simplify, ${runMs.toFixed(1)} in the network`;
-  drawSeen(simplified);
-  byId("points").textContent =
-    points > read
-      ? `The first ${read} of ${points} steps; the rest is not read`
-      : `${points} steps from point to point`;
+  byId("latency").textContent = `${milliseconds.toFixed(1)} ms: preparing the points, and the network`;
+  drawSeen(corners, aspect);
+  byId("points").textContent = cut
+    ? `The first ${read} of ${steps} steps; the rest is not read`
+    : `${steps} steps from point to point`;
 }
 
 function showReady(ready: ModelInfo): void {
@@ -83,8 +83,8 @@ function showReady(ready: ModelInfo): void {
   engine?.check();
 }
 
-function showParity(parity: Parity): void {
-  const { passed, problem, sketches, batches, maxDifference, maxScaled, tolerance, top1Agreement } = parity;
+function showChecked(found: SelfCheck): void {
+  const { passed, problem, drawings, batches, maxDifference, maxScaled, tolerance, top1Agreement } = found;
   byId("verdict").textContent = passed ? "Passed: answers as PyTorch does" : `Failed: ${problem}`;
   byId("verdict").className = passed ? "passed" : "failed";
   byId<HTMLButtonElement>("again").disabled = false;
@@ -92,7 +92,7 @@ function showParity(parity: Parity): void {
   facts(byId("facts"), {
     "Largest difference": maxDifference.toExponential(1),
     "In units of the largest logit": `${maxScaled.toExponential(1)} (allowed ${tolerance.toExponential(0)})`,
-    "Same label as PyTorch": `${percent(top1Agreement)} of ${sketches} probes`,
+    "Same label as PyTorch": `${percent(top1Agreement)} of ${drawings} probes`,
     "Batch sizes": batches.join(", "),
     "Model file": `${megabytes(bytes)}, ${precision}`,
     "Its sha256": hashChecked ? `${contentSha256.slice(0, 12)}… ok` : "not checked: needs https or localhost",
@@ -118,7 +118,7 @@ function start(): void {
     },
     ready: showReady,
     prediction: showPrediction,
-    parity: showParity,
+    checked: showChecked,
     failure: (message) => {
       showFailure(message);
       byId("retry").hidden = false;

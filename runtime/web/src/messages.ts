@@ -1,34 +1,18 @@
 /** What page and worker say to each other. */
 
-import type { Parity } from "./parity";
-import type { Drawing } from "./strokes";
+import type { Classifier, Prediction, SelfCheck } from "./classifier";
+import type { Drawing } from "./pad";
 
 export type ToWorker = { type: "predict"; id: number; drawing: Drawing } | { type: "check" };
 
-export type ModelInfo = {
-  labels: string[];
-  precision: string;
-  bytes: number;
-  contentSha256: string;
-  /** Whether the file's sha256 was checked, which some browsers offer on https and localhost only. */
-  hashChecked: boolean;
-};
+export type ModelInfo = Pick<Classifier, "labels" | "precision" | "contentSha256" | "hashChecked"> & { bytes: number };
 
-export type Prediction = {
-  id: number;
-  /** Labels and probabilities, most likely first. */
-  top: { label: string; probability: number }[];
-  simplified: Drawing;
-  /** Points that the network reads, and that the sketch has. */
-  read: number;
-  points: number;
-  prepareMs: number;
-  runMs: number;
-};
+/** A prediction, how many steps the network reads at most, and how long it took. */
+export type Answer = Prediction & { id: number; read: number; milliseconds: number };
 
 export type FromWorker =
   | { type: "progress"; loaded: number; total: number }
   | ({ type: "ready" } & ModelInfo)
-  | ({ type: "prediction" } & Prediction)
-  | ({ type: "parity" } & Parity)
+  | ({ type: "prediction" } & Answer)
+  | ({ type: "checked" } & SelfCheck)
   | { type: "failure"; message: string };

@@ -1,8 +1,9 @@
 /** What a model file says of itself: its protobuf metadata, checked by the sha256 that it ends with. */
 
-import { INPUT_SIZE, PREPROCESSING } from "./strokes";
+/** Of a drawing, for which a model file has an answer. */
+export const MAX_POINTS = 50_000;
 
-export const PREFIX = "sketch_infer.";
+const PREFIX = "sketch_infer.";
 
 /** The file ends with the sha256, in hexadecimal, of all bytes before it. */
 const DIGITS = 64;
@@ -18,8 +19,8 @@ const FIXED_SIZES: Record<number, number> = { 1: 8, 5: 4 };
 export type Output = "log_probs" | "logits";
 export const OUTPUTS: Output[] = ["log_probs", "logits"];
 
-/** Sketches with eager PyTorch's own answers; every array flat, a row a probe. */
-export type Probes = { names: string[]; strokes: Float32Array } & Record<Output, Float32Array>;
+/** Drawings, x, y and pen of each point, with eager PyTorch's own answers; every array flat, the answers a row a probe. */
+export type Probes = { points: Float32Array[] } & Record<Output, Float32Array>;
 
 export type ModelMetadata = {
   labels: string[];
@@ -36,25 +37,29 @@ export async function readMetadata(content: Uint8Array): Promise<ModelMetadata> 
   const props = readProps(content);
   const value = (key: string) => {
     const text = props.get(PREFIX + key);
-    if (text === undefined) throw new Error(`the model file's metadata lacks ${key}`);
+    if (text === undefined) throw new Error(`the model file's metadata lacks ${key}; export it again`);
     return text;
   };
-  if (value("format_version") !== "1") throw new Error(`unknown format version ${value("format_version")}`);
-  if (value("preprocessing") !== PREPROCESSING) throw new Error("the model file expects strokes prepared otherwise");
+  if (props.get(`${PREFIX}format_version`) !== "1") {
+    throw new Error("expected a model file of sketch-export, format version 1; export it again");
+  }
+  if (props.get(`${PREFIX}input_form`) !== "points") {
+    throw new Error("expected a model file that reads pen points; export it with --input points");
+  }
   const labels = JSON.parse(value("labels")) as string[];
-  const sequenceLength = Number(value("sequence_length"));
   const precision = value("precision") as "fp32" | "int8";
   const tolerance = (JSON.parse(value("tolerance")) as Record<string, number>)[precision];
   if (tolerance === undefined) throw new Error(`the model file has no tolerance for ${precision}`);
   const json = JSON.parse(value("probes"));
-  const names = json.names as string[];
-  const decode = (name: string, columns: number) => decodeArray(json[name].base64, names.length * columns);
+  const counts = json.counts as number[];
+  const ends = counts.map((_, row) => 3 * counts.slice(0, row + 1).reduce((sum, count) => sum + count));
+  const points = await decodeArray(json.points.base64, ends.at(-1) ?? 0);
   const probes = {
-    names,
-    strokes: await decode("strokes", sequenceLength * INPUT_SIZE),
-    log_probs: await decode("log_probs", labels.length),
-    logits: await decode("logits", labels.length),
+    points: ends.map((end, row) => points.subarray(ends[row - 1] ?? 0, end)),
+    log_probs: await decodeArray(json.log_probs.base64, counts.length * labels.length),
+    logits: await decodeArray(json.logits.base64, counts.length * labels.length),
   };
+  const sequenceLength = Number(value("sequence_length"));
   return { labels, sequenceLength, precision, tolerance, probes, contentSha256: value("content_sha256") };
 }
 
@@ -67,7 +72,7 @@ export async function isIntact(content: Uint8Array<ArrayBuffer>): Promise<boolea
 }
 
 /** Little-endian float32 values from base64 of zlib, as many as expected. */
-export async function decodeArray(base64: string, count: number): Promise<Float32Array> {
+async function decodeArray(base64: string, count: number): Promise<Float32Array> {
   const packed = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   const view = new DataView(await new Response(stream).arrayBuffer());
@@ -76,7 +81,7 @@ export async function decodeArray(base64: string, count: number): Promise<Float3
 }
 
 /** Read the metadata of an ONNX file, text by key. */
-export function readProps(content: Uint8Array): Map<string, string> {
+function readProps(content: Uint8Array): Map<string, string> {
   const props = new Map<string, string>();
   const text = new TextDecoder();
   for (const [number, entry] of fields(content)) {

@@ -1,6 +1,7 @@
 /** The drawing area: pointers and keys in, pen lines out. */
 
-import type { Drawing, Stroke } from "./strokes";
+type Line = [x: number, y: number][];
+export type Drawing = Line[];
 
 /** Units along a side, whatever its size on the screen, so that a resized page keeps its drawing. */
 const SIDE = 1000;
@@ -117,14 +118,12 @@ export class Pad {
 
   private startLine(x: number, y: number): void {
     this.history.push(this.drawing);
-    this.drawing = [...this.drawing, [[x], [y]]];
+    this.drawing = [...this.drawing, [[x, y]]];
     this.change(false);
   }
 
   private addPoint(x: number, y: number): void {
-    const line = this.drawing.at(-1)!;
-    line[0].push(clamp(x));
-    line[1].push(clamp(y));
+    this.drawing.at(-1)!.push([clamp(x), clamp(y)]);
   }
 
   private change(finished: boolean): void {
@@ -162,10 +161,10 @@ export class Pad {
   }
 }
 
-function trace(context: CanvasRenderingContext2D, [x, y]: Stroke): void {
+function trace(context: CanvasRenderingContext2D, line: Line): void {
   context.beginPath();
-  context.moveTo(x[0]!, y[0]!);
-  for (let i = 0; i < x.length; i++) context.lineTo(x[i]!, y[i]!); // a lone point too becomes a dot
+  context.moveTo(...line[0]!);
+  for (const point of line) context.lineTo(...point); // a lone point too becomes a dot
   context.stroke();
 }
 

@@ -7,31 +7,34 @@ const PROBE_BATCHES = [1, 2, 3, 7];
 
 export type Outputs = Record<Output, Float32Array>;
 
-/** Run rows of strokes, flat, through the model. */
-export type Run = (strokes: Float32Array, rows: number) => Promise<Outputs>;
+/** Run drawings through the model: points of x, y and pen, flat, and how many each drawing has. */
+export type Run = (points: Float32Array, counts: number[]) => Promise<Outputs>;
 
-export type Parity = {
+export type SelfCheck = {
   passed: boolean;
   /** Why it failed; empty if it passed. */
   problem: string;
-  sketches: number;
+  /** Number of the model's own drawings, and in what batches they ran. */
+  drawings: number;
   batches: number[];
+  /** Largest |ONNX - eager PyTorch|. */
   maxDifference: number;
   /** In units of max(1, largest |logit| of the row), which is what the tolerance bounds. */
   maxScaled: number;
+  /** What is allowed, as the file was proven at its export. */
   tolerance: number;
-  /** Share of rows with eager PyTorch's label. */
+  /** Share of drawings with eager PyTorch's label. */
   top1Agreement: number;
 };
 
 /** Run the probes at several batch sizes, repeated from the first to fill the last batch, and compare. */
-export async function checkProbes(probes: Probes, tolerance: number, run: Run): Promise<Parity> {
-  const count = probes.names.length;
+export async function checkProbes(probes: Probes, tolerance: number, run: Run): Promise<SelfCheck> {
+  const count = probes.points.length;
   const batches = [...PROBE_BATCHES, count];
-  const total: Parity = {
+  const total: SelfCheck = {
     passed: false,
     problem: "",
-    sketches: count,
+    drawings: count,
     batches,
     tolerance,
     maxDifference: 0,
@@ -42,7 +45,11 @@ export async function checkProbes(probes: Probes, tolerance: number, run: Run): 
   for (const batch of batches) {
     for (let start = 0; start < count; start += batch) {
       const rows = Array.from({ length: batch }, (_, i) => (start + i) % count);
-      const outputs = await run(pick(probes.strokes, rows, count), batch);
+      const drawings = rows.map((row) => probes.points[row]!);
+      const outputs = await run(
+        joined(drawings),
+        drawings.map(({ length }) => length / 3),
+      );
       const eager = { log_probs: pick(probes.log_probs, rows, count), logits: pick(probes.logits, rows, count) };
       const found = compareOutputs(eager, outputs, batch);
       // Math.max keeps NaN, which then fails every bound.
@@ -83,7 +90,14 @@ function argmax(values: Float32Array): number {
 
 function pick(values: Float32Array, rows: number[], count: number): Float32Array {
   const columns = values.length / count;
-  const picked = new Float32Array(rows.length * columns);
-  for (const [i, row] of rows.entries()) picked.set(values.subarray(row * columns, (row + 1) * columns), i * columns);
-  return picked;
+  return joined(rows.map((row) => values.subarray(row * columns, (row + 1) * columns)));
+}
+
+function joined(parts: Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  parts.reduce((at, part) => {
+    whole.set(part, at);
+    return at + part.length;
+  }, 0);
+  return whole;
 }

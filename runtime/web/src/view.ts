@@ -1,7 +1,5 @@
 /** Small pieces of the page. */
 
-import type { Drawing } from "./strokes";
-
 export function byId<T extends HTMLElement>(id: string): T {
   return document.getElementById(id) as T;
 }
@@ -25,12 +23,14 @@ export function facts(list: HTMLElement, entries: Record<string, string>): void 
   list.replaceChildren(...cells);
 }
 
-/** Draw the simplified lines with their points, into a square of side 255, in the middle of it. */
-export function drawSeen(drawing: Drawing): void {
-  const width = Math.max(0, ...drawing.flatMap(([x]) => x));
-  const height = Math.max(0, ...drawing.flatMap(([, y]) => y));
-  const points = drawing.map(([x, y]) => x.map((value, i) => `${value} ${y[i]}`));
-  const group = svg("g", { transform: `translate(${(255 - width) / 2} ${(255 - height) / 2})` });
+/** Side of the picture of what the network sees, which is what a drawing is scaled to. */
+const SIDE = 255;
+
+/** Draw the corners, x and y from 0 to 1, with the drawing's own width / height, in the middle of a square. */
+export function drawSeen(corners: [x: number, y: number][][], aspect: number): void {
+  const [width, height] = [SIDE * Math.min(1, aspect), SIDE / Math.max(1, aspect)];
+  const points = corners.map((line) => line.map(([x, y]) => `${Math.round(x * width)} ${Math.round(y * height)}`));
+  const group = svg("g", { transform: `translate(${(SIDE - width) / 2} ${(SIDE - height) / 2})` });
   group.append(
     svg("path", { class: "line", d: points.map((line) => `M${line.join("L")}`).join("") }),
     svg("path", {

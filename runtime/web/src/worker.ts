@@ -1,29 +1,22 @@
-/** Prepares and classifies in a thread of its own, so that the pen never waits for the network. */
+/** Classifies in a thread of its own, so that the pen never waits for the network. */
 
 import wasmUrl from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
-import modelUrl from "../../sketch_infer/default.onnx?url";
+import { env } from "onnxruntime-web/wasm";
+import modelUrl from "../../../dist/points.onnx?url";
+import { Classifier } from "./classifier";
 import { download } from "./download";
 import type { FromWorker, ToWorker } from "./messages";
-import { isIntact, type ModelMetadata, readMetadata } from "./model_file";
-import { checkProbes, type Run } from "./parity";
-import { openSession } from "./session";
-import { simplifyDrawing } from "./simplify";
-import { type Drawing, drawingToSketch, INPUT_SIZE, toLength } from "./strokes";
-
-const TOP = 5;
-
-type Network = { metadata: ModelMetadata; run: Run };
 
 const say = (message: FromWorker) => self.postMessage(message);
-const network = load();
-let queue: Promise<unknown> = network; // one at a time, in order
+const classifier = load();
+let queue: Promise<unknown> = classifier; // one at a time, in order
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   queue = queue.then(() => answer(data)).catch(fail);
 };
 queue.catch(fail);
 
-async function load(): Promise<Network> {
+async function load(): Promise<Classifier> {
   const loaded = { wasm: 0, model: 0 };
   const note = (part: "wasm" | "model") => (bytes: number) => {
     loaded[part] = bytes;
@@ -33,37 +26,23 @@ async function load(): Promise<Network> {
     download(wasmUrl, WASM_BYTES, note("wasm")),
     download(modelUrl, MODEL_BYTES, note("model")),
   ]);
-  const intact = await isIntact(model);
-  if (intact === false) throw new Error("The model file was damaged on its way: its sha256 differs. Reload the page.");
-  const metadata = await readMetadata(model);
-  const run = await openSession(model, wasm);
-  const { labels, precision, contentSha256 } = metadata;
-  say({ type: "ready", labels, precision, contentSha256, bytes: model.length, hashChecked: intact === true });
-  return { metadata, run };
+  env.wasm.wasmBinary = wasm.buffer;
+  const opened = await Classifier.load(model);
+  const { labels, precision, contentSha256, hashChecked } = opened;
+  say({ type: "ready", labels, precision, contentSha256, bytes: model.length, hashChecked });
+  return opened;
 }
 
 async function answer(message: ToWorker): Promise<void> {
-  const { metadata, run } = await network;
-  if (message.type === "predict") say({ type: "prediction", id: message.id, ...(await predict(message.drawing)) });
-  else say({ type: "parity", ...(await checkProbes(metadata.probes, metadata.tolerance, run)) });
-}
-
-async function predict(drawing: Drawing) {
-  const { metadata, run } = await network;
+  const opened = await classifier;
+  if (message.type === "check") {
+    say({ type: "checked", ...(await opened.selfCheck()) });
+    return;
+  }
   const start = performance.now();
-  const simplified = simplifyDrawing(drawing);
-  const sketch = drawingToSketch(simplified);
-  const strokes = toLength(sketch, metadata.sequenceLength);
-  const prepared = performance.now();
-  const { log_probs } = await run(strokes, 1);
-  const end = performance.now();
-  const top = metadata.labels
-    .map((label, i) => ({ label, probability: Math.exp(log_probs[i]!) }))
-    .sort((one, other) => other.probability - one.probability)
-    .slice(0, TOP);
-  const points = sketch.length / INPUT_SIZE;
-  const read = Math.min(points, metadata.sequenceLength);
-  return { top, simplified, points, read, prepareMs: prepared - start, runMs: end - prepared };
+  const prediction = await opened.predict(message.drawing);
+  const milliseconds = performance.now() - start;
+  say({ type: "prediction", id: message.id, read: opened.sequenceLength, milliseconds, ...prediction });
 }
 
 function fail(error: unknown): void {

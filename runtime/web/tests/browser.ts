@@ -4,7 +4,9 @@ import { readFileSync } from "node:fs";
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
 import { preview } from "vite";
 import { expect } from "vitest";
-import type { Drawing } from "../src/strokes";
+
+/** As a file of drawings has it: lines of all x, then all y. */
+export type Drawing = [x: number[], y: number[]][];
 
 export const ROOT = new URL("..", import.meta.url).pathname;
 export const SCREENSHOTS = `${ROOT}screenshots`;
@@ -71,6 +73,11 @@ export async function draw(page: Page, drawing: Drawing): Promise<void> {
     }
     await page.mouse.up();
   }
+}
+
+/** A line as the library takes it. */
+export function toPoints([x, y]: [number[], number[]]): [number, number][] {
+  return x.map((value, i) => [value, y[i]!]);
 }
 
 /** The drawings made in code that the repository has. */

@@ -1,6 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { Engine, type Listener } from "../src/engine";
 import type { FromWorker, ToWorker } from "../src/messages";
+import type { Drawing } from "../src/pad";
 import { hasWasmSimd } from "../src/support";
 
 class FakeWorker {
@@ -25,10 +26,10 @@ function start() {
   return { engine, prediction, worker: FakeWorker.last };
 }
 
-const line = (x: number): [number[], number[]][] => [
+const line = (x: number): Drawing => [
   [
-    [0, x],
     [0, 0],
+    [x, 0],
   ],
 ];
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { checked, draw, expectText, launch, open, ROOT, SCREENSHOTS, sample, serve } from "./browser";
 import { PlainServer } from "./plain_server";
 
-const MODEL = /default-[^/]*\.onnx$/;
+const MODEL = /points-[^/]*\.onnx$/;
 let browser: Browser;
 let server: Awaited<ReturnType<typeof serve>>;
 
@@ -30,12 +30,12 @@ test("no WebAssembly SIMD", async () => {
 });
 
 test("a model file that is missing, damaged or cut short", async () => {
-  const file = readFileSync(`${ROOT}/../sketch_infer/default.onnx`);
+  const file = readFileSync(`${ROOT}../../dist/points.onnx`);
   const damaged = Buffer.from(file);
   damaged[500_000]! ^= 1;
   const cases: [Parameters<Route["fulfill"]>[0], RegExp][] = [
     [{ status: 404 }, /onnx could not be loaded: the server said 404/],
-    [{ body: damaged }, /damaged on its way: its sha256 differs/],
+    [{ body: damaged }, /damaged: its sha256 differs/],
     [{ body: file.subarray(0, 1_000_000) }, /came with 1000000 of \d+ bytes/],
   ];
   for (const [response, message] of cases) {

@@ -41,11 +41,11 @@ describe("the page", () => {
     expect(await page.locator("#verdict").textContent()).toBe("Passed: answers as PyTorch does");
     const facts = await page.locator("#facts").textContent();
     expect(facts).toMatch(/allowed 1e-5/);
-    expect(facts).toMatch(/100 % of 12 probes/);
-    const file = readFileSync(`${ROOT}/../sketch_infer/default.onnx`);
+    expect(facts).toMatch(/100 % of 13 probes/);
+    const file = readFileSync(`${ROOT}../../dist/points.onnx`);
     expect(facts).toContain(`${file.subarray(-64).toString().slice(0, 12)}… ok`);
     const url = await page.evaluate(() => fetch("./sw.js").then((file) => file.text()));
-    const served = await page.request.get(server.url + /assets\/default-[\w-]+\.onnx/.exec(url)![0]);
+    const served = await page.request.get(server.url + /assets\/points-[\w-]+\.onnx/.exec(url)![0]);
     const sha256 = (content: Buffer) => createHash("sha256").update(content).digest("hex");
     expect(sha256(await served.body())).toBe(sha256(file));
     await page.locator("#again").click();
@@ -202,7 +202,7 @@ test("the server of make web-serve says what the files are, and how long they ke
     return [answer.headers.get("Content-Type"), answer.headers.get("Cache-Control")];
   };
   const forever = "public, max-age=31536000, immutable";
-  const model = /assets\/default-[\w-]+\.onnx/.exec(sw)![0];
+  const model = /assets\/points-[\w-]+\.onnx/.exec(sw)![0];
   expect(await headers(model)).toEqual(["application/octet-stream", forever]);
   expect(await headers(/assets\/index-[\w-]+\.js/.exec(sw)![0])).toEqual(["text/javascript", forever]);
   expect(await headers("")).toEqual(["text/html", "no-cache"]);

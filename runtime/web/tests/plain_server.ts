@@ -60,7 +60,7 @@ export class PlainServer {
       return;
     }
     this.cuts--;
-    createReadStream(file, { start, end: start + 1_200_000 })
+    createReadStream(file, { start, end: start + 400_000 })
       .on("end", () => response.destroy())
       .pipe(response, { end: false });
   }

@@ -1,58 +1,33 @@
+/** The file's preparation of pen points under WebAssembly: the corners that Python's makes of them. */
+
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { simplifyDrawing } from "../src/simplify";
-import { type Drawing, drawingToSketch, toLength } from "../src/strokes";
+import { Classifier } from "../src/classifier";
+import { type Drawing, toPoints } from "./browser";
 
-type Case = { name: string; raw: Drawing; simplified: Drawing; cut: boolean; rows: number[][] };
-const golden = JSON.parse(readFileSync(new URL("../../../tests/golden/golden.json", import.meta.url), "utf8")) as {
-  sequence_length: number;
-  cases: Case[];
-};
+type Case = { name: string; raw: Drawing; simplified: Drawing; cut: boolean };
+const read = (name: string) => readFileSync(new URL(`../../../${name}`, import.meta.url));
+const { cases } = JSON.parse(read("tests/golden/golden.json").toString()) as { cases: Case[] };
+const classifier = await Classifier.load(new Uint8Array(read("dist/points.onnx")));
 
-test.each(golden.cases)("$name is prepared as in Python", ({ raw, simplified, cut, rows }) => {
-  const found = simplifyDrawing(raw);
-  expect(found).toEqual(simplified);
-  const sketch = drawingToSketch(found);
-  const prepared = toLength(sketch, golden.sequence_length);
-  const expected = new Float32Array(golden.sequence_length * 3);
-  expected.set(rows.flat());
-  expect(prepared.length).toBe(expected.length);
-  expect(Math.max(...prepared.map((value, i) => Math.abs(value - expected[i]!)))).toBeLessThanOrEqual(1e-6);
-  expect(sketch.length > prepared.length).toBe(cut);
-});
+/** Each corner's way from the first one, in shares of the drawing's width and height. */
+function scaled(simplified: Drawing): number[][][] {
+  const [x, y] = [0, 1].map((axis) => simplified.flatMap((stroke) => stroke[axis]!));
+  const extent = (values: number[]) => Math.max(...values) - Math.min(...values) || 1;
+  const share = (value: number, values: number[]) => (value - values[0]!) / extent(values);
+  return simplified.map((stroke) => toPoints(stroke).map(([a, b]) => [share(a, x!), share(b, y!)]));
+}
 
-test("fewer than two points are refused", () => {
-  expect(() => drawingToSketch([])).toThrow("at least 2 points, found 0");
-  expect(() => drawingToSketch([[[1], [2]]])).toThrow("at least 2 points, found 1");
-});
-
-test("lists of points are the drawing that columns are, and what is neither is refused", () => {
-  const columns: Drawing = [
-    [
-      [3, 80, 140, 90],
-      [5, 9, 77, 160],
-    ],
-    [
-      [20, 30],
-      [44, 41],
-    ],
-  ];
-  const points = columns.map(([x, y]) => x.map((value, i) => [value, y[i]!]));
-  const objects = points.map((stroke) => stroke.map(([x, y]) => ({ x: x!, y: y! })));
-  for (const form of [points, objects, [...points, []]]) {
-    expect(drawingToSketch(form)).toEqual(drawingToSketch(columns));
-    expect(simplifyDrawing(form)).toEqual(simplifyDrawing(columns));
-  }
-  expect(() => drawingToSketch([[[1, 2, 3, 4], [1]]])).toThrow("4 x and 1 y");
-  expect(() => drawingToSketch([[[1, 2, 3, 4]]])).toThrow("expected stroke 0");
-});
-
-test("a line of very many points is no trouble", () => {
-  const many = Array.from({ length: 300_000 }, (_, i) => i / 1000);
-  expect(simplifyDrawing([[many, many.map(() => 0)]])).toEqual([
-    [
-      [0, 255],
-      [0, 0],
-    ],
-  ]);
+test.each(cases)("$name is prepared as in Python", async ({ raw, simplified, cut }) => {
+  const found = await classifier.predict(raw.map(toPoints));
+  const expected = scaled(simplified);
+  expect(found.steps).toBe(expected.flat().length - 1);
+  expect(found.cut).toBe(cut);
+  const read = found.corners.flat();
+  const [left, top] = read[0]!;
+  const wanted = expected.flat().slice(0, classifier.sequenceLength + 1);
+  expect(read).toHaveLength(wanted.length);
+  if (!cut) expect(found.corners.map(({ length }) => length)).toEqual(expected.map(({ length }) => length));
+  const off = read.flatMap(([x, y], i) => [x - left - wanted[i]![0]!, y - top - wanted[i]![1]!].map(Math.abs));
+  expect(Math.max(...off)).toBeLessThan(1e-5);
 });
