@@ -18,6 +18,7 @@ from sketch_infer.inference.installed import MODEL_NAMES, find_model
 from sketch_infer.inference.predictions import Predictions
 from sketch_infer.inference.providers import CPU, ProviderChoice
 from sketch_infer.inference.session import Session
+from sketch_infer.inference.taught import Taught
 from sketch_infer.model.contract import POINTS, ModelMetadata
 from sketch_infer.model.labels import choose_labels
 from sketch_infer.model.model_file import ModelFile
@@ -60,6 +61,7 @@ class Classifier:
         labels: choose only among these classes of the model, in any order, with probabilities that sum to 1; None for
             all classes.
         reject: whether `Predictions.rejected` says which sketches are probably none of the model's classes.
+        taught: a file of `save_taught`, whose classes take the place of the model's own.
 
     Attributes:
         classes: the classes to choose among, in the order of the prediction's columns.
@@ -69,7 +71,7 @@ class Classifier:
         ProviderError: if CUDA was requested and did not start.
         DependencyError: if onnxruntime is not installed.
         InputError: if a label is unknown, repeated or the only one; or if sketches are to be rejected, and the model
-            has no threshold for it or `labels` leaves classes out.
+            has no threshold for it or `labels` leaves classes out; or if the taught classes are another model's.
         ValueError: for an unknown provider, or a batch_size or threads below 1.
     """
 
@@ -81,22 +83,26 @@ class Classifier:
         threads: int | None = None,
         labels: Sequence[str] | None = None,
         reject: bool = False,
+        taught: str | Path | None = None,
     ) -> None:
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"expected batch_size >= 1, found {batch_size}")
         if threads is not None and threads < 1:
             raise ValueError(f"expected threads >= 1, found {threads}")
+        self._process = os.getpid()
         self._model = model if isinstance(model, ModelFile) else find_model(model)
         self._session: Session | None = Session(self._model, provider)
         self._metadata, self._provider = self._session.metadata, self._session.provider
         self._columns = None if labels is None else choose_labels(labels, self._metadata.labels)
         self.classes = self._metadata.labels if labels is None else tuple(labels)
         self._reject_below = _threshold(self._metadata, labels) if reject else None
+        self._taught: Taught | None = None
+        if taught:
+            self._answer_with(Taught.load(taught, self.content_sha256, len(self._metadata.labels)))
         self._cuda_missing = self._session.cuda_missing
         self._shared: Session | None = None
         self._single_calls = 0
         self._opening = threading.Lock()
-        self._process = os.getpid()
         # An own path is kept whole, so that it is found from another folder; a name is each installation's own model.
         name = model.name if isinstance(model, ModelFile) else model
         kept = name if name is None or str(name) in MODEL_NAMES else Path(name).absolute()
@@ -147,12 +153,15 @@ class Classifier:
             self._session = self._shared = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"arguments": self._arguments, "content_sha256": self._open_session().content_sha256}
+        digest = self._open_session().content_sha256
+        return {"arguments": self._arguments, "content_sha256": digest, "taught": self._taught}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state["arguments"])  # type: ignore[misc]  # as when it was made
         if self._open_session().content_sha256 != state["content_sha256"]:
             raise ModelFileError(f"{self._model}: expected the pickled classifier's model, found another one")
+        if state["taught"]:
+            self._answer_with(state["taught"])
 
     def _open_session(self) -> Session:
         """Return the session.
@@ -204,15 +213,20 @@ class Classifier:
         return self._predict(opened, sketches)
 
     def _predict(self, opened: Session, sketches: list[FloatArray]) -> Predictions:
+        predictions = self._run(opened, sketches)
+        if self._taught:
+            return self._taught.answer(predictions)
+        if self._columns is not None:
+            predictions = predictions.among(self._columns)
+        return predictions if self._reject_below is None else predictions.rejecting(self._reject_below)
+
+    def _run(self, opened: Session, sketches: list[FloatArray]) -> Predictions:
         session = self._session_for_one(opened) if len(sketches) == 1 else opened
         outputs, n_cut = run_all(session, sketches, self._batch_size, self._workers)
         if n_cut:
             message = f"cut {n_cut} of {len(sketches)} sketches to {self.metadata.sequence_length} points"
-            warnings.warn(message, TruncationWarning, stacklevel=3)
-        predictions = Predictions(outputs["log_probs"], outputs["logits"], self.metadata.labels)
-        if self._columns is not None:
-            predictions = predictions.among(self._columns)
-        return predictions if self._reject_below is None else predictions.rejecting(self._reject_below)
+            warnings.warn(message, TruncationWarning, stacklevel=4)
+        return Predictions(outputs["log_probs"], outputs["logits"], self.metadata.labels)
 
     def predict_drawing(self, drawing: Sequence[Any]) -> Predictions:
         """Classify one drawing, given as a pen sampled it.
@@ -243,7 +257,9 @@ class Classifier:
         Raises:
             InputError: if a drawing cannot be used; the message says which.
         """
-        opened = self._open_session()
+        return self._predict(self._open_session(), self._prepare_all(drawings))
+
+    def _prepare_all(self, drawings: Iterable[Sequence[Any]]) -> list[FloatArray]:
         sketches: list[FloatArray] = []
         remaining = iter(drawings)
         while block := list(islice(remaining, _DRAWINGS_AT_ONCE)):
@@ -251,7 +267,42 @@ class Classifier:
                 if isinstance(outcome, InputError):
                     raise InputError(f"drawing {len(sketches)}: {outcome}")
                 sketches.append(outcome)
-        return self._predict(opened, sketches)
+        return sketches
+
+    def teach(self, label: str, drawings: Iterable[Sequence[Any]]) -> None:
+        """Teach a class of your own with a few drawings; five are enough.
+
+        From the first one on, this classifier answers with taught classes in the place of the model's own: with the
+        one whose drawings are the most alike, or with none of them (`Predictions.rejected`).
+
+        Args:
+            label: its name; a name that was taught before gets further examples.
+            drawings: at least one, as for `predict_drawings`.
+
+        Raises:
+            InputError: if a drawing cannot be used, there is none, the label is empty or no line of text, or this
+                classifier was opened with `labels` or `reject`.
+            ClassifierStateError: if the classifier was closed, or copied by a fork.
+        """
+        predictions = self._run(self._open_session(), self._prepare_all(drawings))
+        taught = self._taught or Taught(self.content_sha256)
+        self._answer_with(taught.teach(label, predictions.logits))
+
+    def save_taught(self, path: str | Path) -> None:
+        """Write the taught classes to a small JSON file, for `Classifier(taught=path)`.
+
+        Raises:
+            InputError: if none was taught.
+            OutputError: if the file cannot be written.
+        """
+        if not self._taught:
+            raise InputError("expected taught classes to save, found none; call teach first")
+        self._taught.save(path)
+
+    def _answer_with(self, taught: Taught) -> None:
+        if self._columns is not None or self._reject_below is not None:
+            raise InputError("taught classes take the place of the model's own: open it without labels and reject")
+        self._taught, self.classes = taught, taught.labels
 
     def _prepare(self, drawings: PenLines) -> list[FloatArray]:
         """Return drawings as the model reads them."""
