@@ -10,6 +10,7 @@ import onnx
 import pytest
 
 from sketch_export import export_onnx
+from sketch_infer.inference.session import Session
 from sketch_models import SketchRNNConfig
 from tests.cuda import read_kernels
 from tests.networks import make_model
@@ -84,6 +85,15 @@ def test_none_is_left_to_the_cpu(exported: Path) -> None:
         behind = [(node.op_type, name) for node in graph.node for name in node.input if name in shapes]
         assert [op_type for op_type, _ in behind if op_type not in ("Expand", "Reshape")] == []
         graphs += [attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")]
+
+
+def test_the_plain_graph_keeps_no_gpu_waiting(exported: Path) -> None:
+    model, session = onnx.load(exported), Session(exported, "cpu")
+    flow = {node.op_type for node, _ in nodes_with_types(model.graph, {})} & {"If", "Loop", "Scan"}
+    of_pytorch = not any(node.op_type == "LSTM" and len(node.input) > 4 and node.input[4] for node in model.graph.node)
+    assert session.has_control_flow == bool(flow)
+    assert not (of_pytorch and flow), "the plain graph branches"
+    assert of_pytorch or flow, "the fast graph has no branches: docs/gpu.md says that it has"
 
 
 def test_int8_has_no_kernel(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from sketch_infer.inference.cuda import CUDA
 from sketch_infer.inference.installed import find_model
 from sketch_infer.inference.providers import CPU
 from sketch_infer.inference.session import Session
-from tests.support import random_sketches
+from tests.support import Run, random_sketches
 
 Answer = Callable[[list[np.ndarray]], list[np.ndarray]]
 
@@ -120,6 +120,18 @@ def test_a_session_that_became_a_cpu_session_is_no_cuda(monkeypatch: pytest.Monk
     monkeypatch.setattr(providers, "_open", lambda *_: session)
     with pytest.raises(ProviderError, match="opened the file on the CPU without an error"):
         providers._open_on_cuda(tiny_onnx.read_bytes(), onnxruntime.SessionOptions())
+
+
+def test_the_command_tells_of_branches_which_a_gpu_waits_for(
+    sketch_infer: Run, tiny_onnx: Path, strokes_file: Path, start_cuda: Callable[..., list[StandIn]]
+) -> None:
+    assert Session(tiny_onnx, "cpu").has_control_flow
+    assert "export with --graph plain" not in sketch_infer(strokes_file, "--model", tiny_onnx).stderr
+    start_cuda()
+    result = sketch_infer(strokes_file, "--model", tiny_onnx)
+    assert result.exit_code == 0
+    assert "a GPU waits for each branch; for CUDA, export with --graph plain" in result.stderr
+    assert "export with" not in sketch_infer(strokes_file, "--model", tiny_onnx, "--quiet").stderr
 
 
 def test_batches_on_cuda_are_large_and_bounded(tiny_onnx: Path, start_cuda: Callable[..., list[StandIn]]) -> None:

@@ -43,7 +43,8 @@ def relabeled(model: Path) -> bytes:
 
 @pytest.fixture
 def receipt(sketch_infer: Run, model: Path, tmp_path: Path) -> dict[str, Any]:
-    assert sketch_infer("--self-check", "--model", model, "--attest", tmp_path / "receipt.json").exit_code == 0
+    result = sketch_infer("--self-check", "--model", model, "--attest", tmp_path / "receipt.json")
+    assert result.exit_code == 0, result.output
     found: dict[str, Any] = json.loads((tmp_path / "receipt.json").read_text())
     return found
 

@@ -12,7 +12,7 @@ from sketch_infer.cli.options import Options
 from sketch_infer.cli.progress import CommandReading
 from sketch_infer.errors import ParityError
 from sketch_infer.inference.classifier import Classifier
-from sketch_infer.inference.cuda import has_nvidia_card
+from sketch_infer.inference.cuda import CUDA, has_nvidia_card
 from sketch_infer.inference.providers import CPU
 from sketch_infer.model.labels import parse_labels
 from sketch_infer.model.model_file import ModelFile
@@ -123,5 +123,7 @@ def _tell_about_model(classifier: Classifier, model: Path, options: Options) -> 
     if options.verbose or (auto and (asked or classifier.provider != CPU or has_nvidia_card())):
         reason = f"; no CUDA: {classifier.cuda_missing}" if classifier.provider == CPU and auto else ""
         note(f"running on {classifier.provider}{reason}")
+    if classifier.provider == CUDA and classifier.has_control_flow and not options.quiet:
+        note("note: this model branches, and a GPU waits for each branch; for CUDA, export with --graph plain")
     if classifier.metadata.random_weights:
         note("warning: this model has random weights: its labels mean nothing")

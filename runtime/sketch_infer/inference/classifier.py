@@ -100,6 +100,7 @@ class Classifier:
         if taught:
             self._answer_with(Taught.load(taught, self.content_sha256, len(self._metadata.labels)))
         self._cuda_missing = self._session.cuda_missing
+        self._has_control_flow = self._session.has_control_flow
         self._shared: Session | None = None
         self._single_calls = 0
         self._opening = threading.Lock()
@@ -131,6 +132,11 @@ class Classifier:
     def cuda_missing(self) -> str:
         """Why provider="auto" did not choose CUDA; empty otherwise."""
         return self._cuda_missing
+
+    @property
+    def has_control_flow(self) -> bool:
+        """Whether the model's graph branches or loops, for which a GPU waits for the CPU; `--graph plain` has none."""
+        return self._has_control_flow
 
     @property
     def content_sha256(self) -> str:

@@ -40,6 +40,7 @@ class Session:
         cuda_missing: why `provider="auto"` did not take CUDA; empty otherwise.
         content_sha256: hash of the file, which tells it from another one under the same path.
         state_shapes: (n_layers * 2, hidden_size) of the initial-state inputs by name; empty for a model without.
+        has_control_flow: whether the graph branches or loops, for which a GPU waits for the CPU.
         max_rows: most sketches that `run` takes in one call.
     """
 
@@ -63,7 +64,7 @@ class Session:
         import_onnxruntime()  # while the file's hash is computed
         checked = file.check()  # before ONNX Runtime sees the file
         self.metadata, self.content_sha256 = checked.metadata, checked.content_sha256
-        self.state_shapes = checked.state_shapes
+        self.state_shapes, self.has_control_flow = checked.state_shapes, checked.has_control_flow
         not_for_cuda = _why_not_cuda(self.metadata)
         if not_for_cuda and provider == "cuda":
             raise ProviderError(f"{file.name}: {not_for_cuda}; use an fp32 model of strokes for CUDA")

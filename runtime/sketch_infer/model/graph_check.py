@@ -62,7 +62,7 @@ def check_graph(header: OnnxHeader) -> Signature:
         raise _refusal("one graph", str(len(header.graphs)))
     reader = MessageReader()
     outermost = reader.message(header.graphs[0], _GRAPH, "a graph")
-    waiting, n_nodes = [(outermost, 0)], 0
+    waiting, n_nodes, has_control_flow = [(outermost, 0)], 0, False
     while waiting:
         graph, depth = waiting.pop()
         n_nodes += len(graph[_G_NODE])
@@ -76,8 +76,10 @@ def check_graph(header: OnnxHeader) -> Signature:
         branches = [branch for node in graph[_G_NODE] for branch in _check_node(reader, node, trips)]
         if branches and depth == MAX_DEPTH:
             raise _refusal(f"branches at most {MAX_DEPTH} deep", "deeper ones")
+        has_control_flow |= bool(branches)
         waiting += [(reader.message(branch, _GRAPH, "a branch"), depth + 1) for branch in branches]
-    return Signature(_declared(reader, outermost[_G_INPUT]), _declared(reader, outermost[_G_OUTPUT]))
+    inputs, outputs = (_declared(reader, outermost[field]) for field in (_G_INPUT, _G_OUTPUT))
+    return Signature(inputs, outputs, has_control_flow)
 
 
 def _check_node(reader: MessageReader, content: Field, trips: dict[str, int]) -> list[Field]:

@@ -24,11 +24,13 @@ class CheckedModel:
         metadata: what it says of itself.
         content_sha256: its hash, 64 hexadecimal digits.
         state_shapes: (n_layers * 2, hidden_size) of the initial-state inputs by name; empty for a model without.
+        has_control_flow: whether its graph branches or loops.
     """
 
     metadata: ModelMetadata
     content_sha256: str
     state_shapes: dict[str, tuple[int, int]]
+    has_control_flow: bool
 
 
 class ModelFile:
@@ -85,7 +87,7 @@ class ModelFile:
                 check_signature(graph, metadata)
             shapes = {name: graph.inputs[name][1] for name in STATES if name in graph.inputs}
             states = {name: (int(shape[0] or 0), int(shape[2] or 0)) for name, shape in shapes.items()}
-            self._checked = CheckedModel(metadata, digest, states)
+            self._checked = CheckedModel(metadata, digest, states, graph.has_control_flow)
         return self._checked
 
     @contextlib.contextmanager

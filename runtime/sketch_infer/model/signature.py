@@ -29,10 +29,11 @@ _MAX_STATES = 2**20
 
 @dataclass(frozen=True)
 class Signature:
-    """What a graph declares: each input's and output's type and shape by name."""
+    """What a graph declares: each input's and output's type and shape by name; and whether it has branches or loops."""
 
     inputs: dict[str, Declared]
     outputs: dict[str, Declared]
+    has_control_flow: bool
 
 
 def check_signature(found: Signature, metadata: ModelMetadata) -> None:
