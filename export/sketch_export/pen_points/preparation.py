@@ -21,6 +21,13 @@ _LARGEST = 3.4028234663852886e38
 """The largest float32."""
 
 
+class Points(NamedTuple):
+    """x and y of points, apart: operators on (n, 2) with one number a row take ONNX Runtime thirty times as long."""
+
+    x: Tensor
+    y: Tensor
+
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -65,12 +72,12 @@ def prepare(points: Tensor, counts: Tensor, sequence_length: int) -> Prepared:
     """
     points = check_counts(points, counts)
     drawing, last_of_drawing = drawing_of_point(counts, points)
-    xy, pen, refused = check_points(points, counts)
-    walked, line, owner = resample(scale(xy, drawing, refused), pen | last_of_drawing)
-    kept, ends_line = corners(walked, line)
-    corner = walked.take(kept).rint()
+    given, pen, refused = check_points(points, counts)
+    walked, line, owner = resample(pen | last_of_drawing, scale(drawing, given, refused))
+    kept, ends_line = corners(line, walked)
+    corner = Points(*(axis.take(kept).rint() for axis in walked))
     of_corner = drawing.take(owner.take(kept))
-    rows = drawings_to_sketches(corner, of_corner, ends_line, counts)
+    rows = drawings_to_sketches(of_corner, corner, ends_line, counts)
     steps = where(refused, 0, count_steps(of_corner, counts))
     return Prepared(to_batch(rows, of_corner, counts, sequence_length), steps, refused)
 
@@ -95,63 +102,63 @@ def drawing_of_point(counts: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @_part
-def check_points(points: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def check_points(points: Tensor, counts: Tensor) -> tuple[Points, Tensor, Tensor]:
     """Refuse drawings as `PenLines.of` does, but by a mark.
 
     Returns:
-        x and y, double (n, 2); whether the pen ends a stroke, bool (n,); refused, bool (b,).
+        x and y, double (n,) each; whether the pen ends a stroke, bool (n,); refused, bool (b,).
     """
     writer = points.writer
-    xy, pen = (
-        writer.op("Slice", points, writer.ints(first), writer.ints(end), writer.ints(1), dtype=FLOAT)
-        for first, end in ((0, 2), (2, 3))
+    x, y, pen = (
+        writer.op("Slice", points, writer.ints(at), writer.ints(at + 1), writer.ints(1), dtype=FLOAT).reshape(-1)
+        for at in range(3)
     )
-    pen = pen.reshape(-1)
-    finite = (xy.abs() <= _LARGEST).astype(INT64).sum(axis=1).equals(2)
-    good = finite & (pen.equals(0.0) | pen.equals(1.0))
+    finite = (x.abs() <= _LARGEST) & (y.abs() <= _LARGEST)
+    ends_stroke = pen.equals(1.0)
+    good = finite & (pen.equals(0.0) | ends_stroke)
     # NaN compares false, so it is not good.
     good_before = concat(writer.ints(0), good.astype(INT64).cumsum())
     ends = counts.cumsum()
     all_good = (good_before.take(ends) - good_before.take(ends - counts)).equals(counts)
     refused = ~(all_good & (counts >= 2) & (counts <= MAX_POINTS))
-    return where(good.column(), xy, 0.0).astype(DOUBLE), pen.equals(1.0), refused
+    usable = Points(*(where(good, axis, 0.0).astype(DOUBLE) for axis in (x, y)))
+    return usable, ends_stroke, refused
+
+
+def bounds(values: Tensor, drawing: Tensor, batch: Tensor) -> tuple[Tensor, Tensor]:
+    """Return each drawing's smallest and largest x or y, two double (b,); the wrong way around where it has none."""
+    low, high = (values.writer.full(start, DOUBLE, batch) for start in (1e300, -1e300))
+    return low.scatter(drawing, values, "min"), high.scatter(drawing, values, "max")
 
 
 @_part
-def bounds(points: Tensor, drawing: Tensor, batch: Tensor) -> tuple[Tensor, Tensor]:
-    """Return each drawing's smallest and largest x and y, two double (b, 2); the wrong way around where it has none."""
-    writer = points.writer
-    index = drawing.column().expand(concat(points.shape(), writer.ints(2)))
-    low, high = (writer.full(start, DOUBLE, batch, writer.ints(2)) for start in (1e300, -1e300))
-    return low.scatter(index, points, "min"), high.scatter(index, points, "max")
-
-
-@_part
-def scale(points: Tensor, drawing: Tensor, refused: Tensor) -> Tensor:
-    """Shift each drawing to (0, 0) and scale its larger side to `SIDE`, double (n, 2).
+def scale(drawing: Tensor, points: Points, refused: Tensor) -> Points:
+    """Shift each drawing to (0, 0) and scale its larger side to `SIDE`.
 
     What was refused becomes a dot: it costs nothing, however large it is.
     """
-    low, high = bounds(points, drawing, refused.shape())
-    extents = (high - low).max(axis=1)
-    scales = points.writer.constant(SIDE, DOUBLE) / where(extents > SMALLEST, extents, SIDE)
-    scales = where(refused.column(), 0.0, scales)
-    return (points - low.take(drawing)) * scales.take(drawing)
+    writer = drawing.writer
+    (low_x, high_x), (low_y, high_y) = (bounds(axis, drawing, refused.shape()) for axis in points)
+    extents = writer.op("Max", high_x - low_x, high_y - low_y, dtype=DOUBLE)
+    scales = writer.constant(SIDE, DOUBLE) / where(extents > SMALLEST, extents, SIDE)
+    of_point = where(refused, 0.0, scales).take(drawing)
+    return Points((points.x - low_x.take(drawing)) * of_point, (points.y - low_y.take(drawing)) * of_point)
 
 
 @_part
-def resample(points: Tensor, line_end: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def resample(line_end: Tensor, points: Points) -> tuple[Points, Tensor, Tensor]:
     """Walk along each line in steps of 1; of a segment, the first and the last step, then the line's last point.
 
     Args:
-        points: double (n, 2).
         line_end: bool (n,), the last points of lines.
+        points: double (n,) each.
 
     Returns:
-        the points walked to, double (P, 2); the number of their line and of the point before or at them, int64 (P,).
+        the points walked to, double (P,) each; the number of their line and of the point before or at them, int64 (P,).
     """
-    writer = points.writer
-    steps = where(line_end.column(), 0.0, concat(points[1:], points[-1:]) - points)  # none between lines
+    writer = line_end.writer
+    # None between lines.
+    steps = Points(*(where(line_end, 0.0, concat(axis[1:], axis[-1:]) - axis) for axis in points))
     lengths = (norm(steps) * GRID).rint().astype(INT64)
     starts_line = concat(writer.ints(1), line_end.astype(INT64))[:-1]
     line = starts_line.cumsum() - 1
@@ -162,32 +169,30 @@ def resample(points: Tensor, line_end: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     last_step = ((along + lengths).astype(DOUBLE) / GRID).ceil() - 1
     # A line's last point follows its steps; a dot, whose line has no length, is written twice, as in the data set.
     dot = line_end & along.equals(0)
-    stands = concat(((last_step >= first_step) | line_end).column(), ((last_step > first_step) | dot).column(), axis=1)
-    past = concat(first_step.column(), last_step.column(), axis=1) - start.column()
-    share = past / where(lengths > 0, lengths.astype(DOUBLE) / GRID, 1.0).column()
-    walked = (points.reshape(-1, 1, 2) + share.reshape(-1, 2, 1) * steps.reshape(-1, 1, 2)).reshape(-1, 2)
-    chosen = stands.reshape(-1).nonzero()
-    owner = chosen / 2
-    return walked.take(chosen), line.take(owner), owner
+    stands = in_turn((last_step >= first_step) | line_end, (last_step > first_step) | dot)
+    owner = stands.nonzero() / 2
+    length = where(lengths > 0, lengths.astype(DOUBLE) / GRID, 1.0)
+    share = (in_turn(first_step, last_step).where(stands) - start.take(owner)) / length.take(owner)
+    walked = (axis.take(owner) + share * step.take(owner) for axis, step in zip(points, steps, strict=True))
+    return Points(*walked), line.take(owner), owner
 
 
 @_part
-def corners(points: Tensor, line: Tensor) -> tuple[Tensor, Tensor]:
+def corners(line: Tensor, points: Points) -> tuple[Tensor, Tensor]:
     """Choose the points that Ramer-Douglas-Peucker keeps, of all lines at once: level by level of its recursion.
 
     Args:
-        points: double (P, 2).
         line: int64 (P,), two points a line or more.
+        points: double (P,) each.
 
     Returns:
         the numbers of the kept points, int64 (K,), and whether each ends its line, bool (K,).
     """
-    writer = points.writer
+    writer = line.writer
     starts_line = ~line.equals(concat(writer.ints(-1), line)[:-1])
     ends_line = ~line.equals(concat(line, writer.ints(-1))[1:])
     ends = starts_line | ends_line
-    ones = writer.full(1.0, DOUBLE, points.shape(), writer.ints(1))
-    places = concat(points, ones, (points * points).sum(axis=1).column(), axis=1)
+    squares = points.x * points.x + points.y * points.y
 
     def level(index: Tensor, span: Tensor, first: Tensor, last: Tensor, found: Tensor) -> list[Tensor]:
         """Split spans at their farthest points.
@@ -200,7 +205,9 @@ def corners(points: Tensor, line: Tensor) -> tuple[Tensor, Tensor]:
             found: corners that were found before.
         """
         chord, length = _chords(points, first, last)
-        crosses = (places.take(index) * chord.take(span)).sum(axis=1).abs()
+        a, b, c, d = (term.take(span) for term in chord)
+        crosses = points.x.take(index) * a + points.y.take(index) * b + c + squares.take(index) * d
+        crosses = crosses.abs()
         largest = writer.full(-1.0, DOUBLE, first.shape()).scatter(span, crosses, "max")
         split = largest > length * (EPSILON + TIE)
         farthest = crosses >= where(split, largest - length * TIE, inf).take(span)
@@ -213,8 +220,8 @@ def corners(points: Tensor, line: Tensor) -> tuple[Tensor, Tensor]:
         return [
             index.where(rest),
             half.where(rest),
-            concat(first.where(split).column(), corner.column(), axis=1).reshape(-1),
-            concat(corner.column(), last.where(split).column(), axis=1).reshape(-1),
+            in_turn(first.where(split), corner),
+            in_turn(corner, last.where(split)),
             concat(found, corner),
         ]
 
@@ -226,29 +233,28 @@ def corners(points: Tensor, line: Tensor) -> tuple[Tensor, Tensor]:
     return kept, ends_line.take(kept)
 
 
-def _chords(points: Tensor, first: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the chords of spans as (a, b, c, d), double (S, 4), and their lengths: see the numpy code."""
-    start = points.take(first)
-    step = points.take(last) - start
-    length = norm(step)
+def _chords(points: Points, first: Tensor, last: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor, Tensor], Tensor]:
+    """Return the chords of spans as a, b, c and d, double (S,) each, and their lengths: see the numpy code."""
+    x, y = (axis.take(first) for axis in points)
+    dx, dy = points.x.take(last) - x, points.y.take(last) - y
+    length = norm(Points(dx, dy))
     closed = length.equals(0.0)
-    normal = step.take_columns(1, 0) * points.writer.doubles(1.0, -1.0)
-    squares = (start * start).sum(axis=1) / EPSILON
-    c = where(closed, squares, (start * normal).sum(axis=1) * -1.0)
-    normal = where(closed.column(), start * (-2 / EPSILON), normal)
-    d = closed.astype(DOUBLE) / EPSILON
-    return concat(normal, c.column(), d.column(), axis=1), where(closed, 1.0, length)
+    c = where(closed, (x * x + y * y) / EPSILON, y * dx - x * dy)
+    a, b = where(closed, x * (-2 / EPSILON), dy), where(closed, y * (-2 / EPSILON), dx * -1.0)
+    return (a, b, c, closed.astype(DOUBLE) / EPSILON), where(closed, 1.0, length)
 
 
 @_part
-def drawings_to_sketches(points: Tensor, drawing: Tensor, ends_line: Tensor, counts: Tensor) -> Tensor:
-    """Bring points, double (K, 2), to stroke-3, float32 (K, 3); the first row of a drawing means nothing."""
-    low, high = bounds(points, drawing, counts.shape())
-    extent = high - low
-    extent = where(extent.equals(0.0), 1.0, extent)
-    scaled = (points - low.take(drawing)) / extent.take(drawing)
-    differences = (scaled - concat(scaled[:1], scaled)[:-1]).astype(FLOAT)
-    return concat(differences, ends_line.astype(FLOAT).column(), axis=1)
+def drawings_to_sketches(drawing: Tensor, points: Points, ends_line: Tensor, counts: Tensor) -> Tensor:
+    """Bring points, double (K,) each, to stroke-3, float32 (K, 3); the first row of a drawing means nothing."""
+    columns = []
+    for axis in points:
+        low, high = bounds(axis, drawing, counts.shape())
+        extent = high - low
+        extent = where(extent.equals(0.0), 1.0, extent)
+        scaled = (axis - low.take(drawing)) / extent.take(drawing)
+        columns.append((scaled - concat(scaled[:1], scaled)[:-1]).astype(FLOAT).column())
+    return concat(*columns, ends_line.astype(FLOAT).column(), axis=1)
 
 
 @_part
@@ -274,6 +280,11 @@ def to_batch(rows: Tensor, drawing: Tensor, counts: Tensor, sequence_length: int
     return filled.reshape(-1, sequence_length, 3)
 
 
-def norm(vectors: Tensor) -> Tensor:
-    """Return the lengths of vectors, (n, 2) to (n,)."""
-    return (vectors * vectors).sum(axis=1).sqrt()
+def norm(vectors: Points) -> Tensor:
+    """Return the lengths of vectors, (n,)."""
+    return (vectors.x * vectors.x + vectors.y * vectors.y).sqrt()
+
+
+def in_turn(first: Tensor, second: Tensor) -> Tensor:
+    """Take elements of two tensors in turn: (n,) each to (2 n,)."""
+    return concat(first.column(), second.column(), axis=1).reshape(-1)

