@@ -17,6 +17,8 @@ export type Candidate = { label: string; probability: number };
 export type Prediction = Candidate & {
   /** The likeliest classes, likeliest first. */
   top: Candidate[];
+  /** What the network says for each class, in the order of `labels`; `Taught` compares drawings by it. */
+  logits: number[];
   /** Steps from corner to corner that the drawing has; the network reads the first `sequenceLength` of them. */
   steps: number;
   /** Whether the drawing has more than those, so that the rest of it was not read. */
@@ -88,7 +90,15 @@ export class Classifier {
       this.warned = true;
     }
     const corners = cornersOf(found.strokes.subarray(0, 3 * steps));
-    return { ...answers[0]!, top: answers.slice(0, options.top ?? 5), steps, cut, corners, aspect };
+    return {
+      ...answers[0]!,
+      top: answers.slice(0, options.top ?? 5),
+      logits: found.logits,
+      steps,
+      cut,
+      corners,
+      aspect,
+    };
   }
 
   /** Compare the model's answers here with those that eager PyTorch gave to its own drawings at the export. */

@@ -2,6 +2,7 @@
 
 import type { SelfCheck } from "./classifier";
 import { Engine } from "./engine";
+import { Lessons } from "./lessons";
 import type { Answer, ModelInfo } from "./messages";
 import { MAX_POINTS } from "./model_file";
 import { type Drawing, Pad } from "./pad";
@@ -28,8 +29,10 @@ let engine: Engine | null = null;
 let failed = false;
 
 const pad = new Pad(byId<HTMLCanvasElement>("pad"), changed);
+const lessons = new Lessons({ learned: () => pad.clear(), forgotten: () => pad.announce() });
 
 function changed(drawing: Drawing, finished: boolean): void {
+  lessons.pause(); // until the answer to this very drawing is there
   byId("hint").hidden = drawing.length > 0;
   byId<HTMLButtonElement>("undo").disabled = !pad.canUndo;
   byId<HTMLButtonElement>("clear").disabled = drawing.length === 0;
@@ -53,7 +56,10 @@ function showNothing(message: string, finished: boolean): void {
   byId("points").textContent = "Corner points of what you draw, and nothing else: no pixels, no times.";
 }
 
-function showPrediction({ top, corners, aspect, steps, cut, read, milliseconds }: Answer, finished: boolean): void {
+function showPrediction(
+  { top, corners, aspect, logits, steps, cut, read, milliseconds }: Answer,
+  finished: boolean,
+): void {
   bars.forEach(({ row, label, bar, percent: share }, i) => {
     const { label: text, probability } = top[i]!;
     row.className = "";
@@ -62,10 +68,11 @@ function showPrediction({ top, corners, aspect, steps, cut, read, milliseconds }
     share.textContent = percent(probability);
   });
   const { label, probability } = top[0]!;
-  byId("top").textContent = label;
+  const symbol = lessons.answer(logits, finished);
+  byId("top").textContent = symbol ?? label;
   byId("top").className = "";
   byId("hit").hidden = !(label === prompted && probability > SURE);
-  if (finished) byId("spoken").textContent = `${label}, ${percent(probability)}`;
+  if (finished) byId("spoken").textContent = symbol ? `${symbol}, your symbol` : `${label}, ${percent(probability)}`;
   byId("latency").textContent = `${milliseconds.toFixed(1)} ms: preparing the points, and the network`;
   drawSeen(corners, aspect);
   byId("points").textContent = cut
@@ -75,6 +82,7 @@ function showPrediction({ top, corners, aspect, steps, cut, read, milliseconds }
 
 function showReady(ready: ModelInfo): void {
   info = ready;
+  lessons.open(ready.contentSha256);
   byId("loading").hidden = true;
   byId<HTMLButtonElement>("another").disabled = false;
   byId("verdict").textContent = "Checking…";
@@ -162,6 +170,7 @@ byId("again").addEventListener("click", () => {
   engine?.check();
 });
 window.addEventListener("keydown", (event) => {
+  if (event.target instanceof HTMLInputElement) return; // the keys of a text
   if (event.key === "Escape") pad.clear();
   else if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
     event.preventDefault();
