@@ -93,7 +93,7 @@ export class Classifier {
     return {
       ...answers[0]!,
       top: answers.slice(0, options.top ?? 5),
-      logits: found.logits,
+      logits: Array.from(found.logits),
       steps,
       cut,
       corners,
