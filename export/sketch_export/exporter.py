@@ -14,6 +14,7 @@ from torch import nn
 from sketch_export.checks.expected import as_sketch_rnn
 from sketch_export.checks.proof import int8_agreement, prove
 from sketch_export.fast_graph import make_fast
+from sketch_export.passes.code_outputs import add_codes
 from sketch_export.pen_points.compose import read_points
 from sketch_export.pen_points.examples import probe_points
 from sketch_export.plain_graph import make_plain
@@ -31,6 +32,7 @@ from sketch_infer.checks.parity import (
     ParityReport,
 )
 from sketch_infer.errors import InputError, ParityError
+from sketch_infer.model.codes import CODE
 from sketch_infer.model.contract import (
     INPUT_FORMS,
     POINTS,
@@ -46,7 +48,7 @@ from sketch_infer.model.labels import check_labels
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.pen_points import network_input
 from sketch_infer.strokes.preprocess import INPUT_SIZE
-from sketch_models import SketchRNN, run_eager
+from sketch_models import SketchHash, SketchRNN, run_eager
 
 GraphChoice = Literal["fast", "plain"]
 GRAPH_CHOICES: tuple[str, ...] = get_args(GraphChoice)
@@ -132,6 +134,8 @@ def export_onnx(
     make_plain(onnx_model)
     samples = probe_sketches(network.config.sequence_length)[1]
     notes = make_fast(onnx_model, samples, precision) if graph == "fast" else []
+    if isinstance(network, SketchHash):
+        add_codes(onnx_model, network)
     if input_form == POINTS:
         read_points(onnx_model)
     # The oldest format version that has the opset, so that old runtimes open the file.
@@ -146,7 +150,7 @@ def export_onnx(
         if precision == "int8":
             content = _serialize(onnx_model, replace(metadata, int8_agreement=int8_agreement(report)))
         temporary.write_bytes(content)
-    return replace(report, notes=tuple(notes))
+    return replace(report, notes=(*notes, *report.notes))
 
 
 def _serialize(model: ir.Model, metadata: ModelMetadata) -> bytes:
@@ -189,6 +193,8 @@ def _describe(
     names, sketches = probe_points(length) if input_form == POINTS else probe_sketches(length)
     if labels is None:
         labels = [f"class {number}" for number in range(n_classes)]
+    answers = run_eager(model, network_input(sketches, length))
+    answers.pop(CODE, None)  # the embedding's signs
     return ModelMetadata(
         labels=check_labels(labels, n_classes),
         sequence_length=model.config.sequence_length,
@@ -204,5 +210,6 @@ def _describe(
             "torch": torch.__version__,
             **{package: version(package) for package in ("onnx", "onnxscript", "onnx-ir")},
         },
-        probes=Probes(names, sketches, run_eager(model, network_input(sketches, length))),
+        probes=Probes(names, sketches, answers),
+        code_bits=model.hash_layer.code_bits if isinstance(model, SketchHash) else None,
     )

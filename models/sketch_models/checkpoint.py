@@ -6,6 +6,8 @@ Two kinds are read: what PyTorch's training scripts save, a state dict of any cl
 A head that was trained as linear between a few time steps, its knots, is stored by the weights at these steps: the
 tensor `fc_mu1.knots` in place of `fc_mu1.weight`, and the steps in the metadata as `head_knots`. The head of many
 classes is stored in 8 bits: `fc_mu1.knots` are integers then, and `fc_mu1.scales` what they count, by class and knot.
+
+Tensors of a hash layer, `hash_layer.*`, make the network a SketchHash.
 """
 
 import json
@@ -23,6 +25,7 @@ from sketch_infer.atomic import write_atomically
 from sketch_infer.errors import ModelFileError, require_file
 from sketch_infer.model.labels import check_labels
 from sketch_models.head_knots import HEAD_AT_KNOTS, SCALES, count_head, interpolate_head, scale_head, take_knots
+from sketch_models.sketch_hash import SketchHash, take_hash_layer
 from sketch_models.sketch_rnn import SketchRNN, SketchRNNConfig
 from sketch_models.state_dict import (
     HEAD,
@@ -43,7 +46,7 @@ class Checkpoint:
     """A network and what its file says about it.
 
     Attributes:
-        model: the network, float32, in eval mode.
+        model: the network, float32, in eval mode; a SketchHash if the file has a hash layer.
         labels: class names in the order of the outputs; None if the file has none.
         metadata: other text that a safetensors file records by name, such as provenance or metrics.
         has_config: whether the file states the network's sizes; otherwise they follow from its tensors' shapes.
@@ -82,9 +85,12 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             check_head_size(config)
             scale_head(state)
             state[HEAD] = interpolate_head(state.pop(HEAD_AT_KNOTS, None), json.loads(knots_text), config)
+        layer = take_hash_layer(state, config.output_size)
         check_tensors(state, config)
         model = SketchRNN.from_config(config)
         model.load_state_dict(state, strict=True)
+        if layer:
+            model = SketchHash.of(model, layer)
         labels_text = metadata.pop("labels", None)
         labels = check_labels(json.loads(labels_text), config.output_size) if labels_text else None
     except (ValueError, RuntimeError, RecursionError) as error:

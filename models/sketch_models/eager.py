@@ -2,12 +2,15 @@
 
 import copy
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from sketch_infer.model.codes import CODES
 from sketch_infer.model.contract import OUTPUTS, STATES
+from sketch_models.sketch_hash import SketchHash
 from sketch_models.sketch_rnn import SketchRNN
 
 _CHUNK_ROWS = 64
@@ -19,7 +22,7 @@ def run_eager(
     strokes: npt.NDArray[np.float32],
     state: Mapping[str, npt.NDArray[np.float32]] | None = None,
     dtype: torch.dtype = torch.float32,
-) -> dict[str, npt.NDArray[np.floating]]:
+) -> dict[str, npt.NDArray[Any]]:
     """Run the network in eval mode and without gradients.
 
     Args:
@@ -29,7 +32,8 @@ def run_eager(
         dtype: torch.float64 gives the reference against which float32 runs are measured.
 
     Returns:
-        log_probs and logits by name, each (N, classes) of `dtype`.
+        log_probs and logits by name, each (N, classes) of `dtype`; of a SketchHash also embedding, (N, code_bits) of
+        `dtype`, and code, uint8 (N, code_bits / 8).
 
     Raises:
         ValueError: if a shape does not match the network.
@@ -43,5 +47,7 @@ def run_eager(
             if state is not None:
                 h_0, c_0 = (torch.from_numpy(state[name][:, rows].copy()).to(dtype) for name in STATES)
                 hidden = (h_0, c_0)
-            chunks.append(network(torch.from_numpy(np.array(strokes[rows])).to(dtype), hidden))
-    return {name: torch.cat([chunk[i] for chunk in chunks]).numpy() for i, name in enumerate(OUTPUTS)}
+            answers = network(torch.from_numpy(np.array(strokes[rows])).to(dtype), hidden)
+            chunks.append(answers + network.encode(answers[0]) if isinstance(network, SketchHash) else answers)
+    names = (*OUTPUTS, *CODES)[: len(chunks[0])]
+    return {name: torch.cat([chunk[i] for chunk in chunks]).numpy() for i, name in enumerate(names)}

@@ -13,7 +13,7 @@ from sketch_export import export_onnx
 from sketch_infer.inference.session import Session
 from sketch_models import SketchRNNConfig
 from tests.cuda import read_kernels
-from tests.networks import make_model
+from tests.networks import make_hash, make_model
 
 KERNELS = read_kernels()
 ONE_LAYER = SketchRNNConfig(3, 16, 5, sequence_length=24)
@@ -60,11 +60,11 @@ def without_kernel(path: Path) -> list[str]:
     return missing
 
 
-@pytest.fixture(scope="module", params=["fast", "plain", "fast, state", "plain, two layers"])
+@pytest.fixture(scope="module", params=["fast", "plain", "fast, state", "plain, two layers", "fast, codes"])
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     graph, _, kind = request.param.partition(", ")
     path = tmp_path_factory.mktemp("cuda") / "model.onnx"
-    network = make_model(TWO_LAYERS if kind == "two layers" else ONE_LAYER)
+    network = make_hash(ONE_LAYER) if kind == "codes" else make_model(TWO_LAYERS if kind == "two layers" else ONE_LAYER)
     assert export_onnx(network, path, graph=graph, initial_state=kind == "state")
     return path
 

@@ -237,7 +237,15 @@ def test_the_table_of_operators_is_what_the_exports_use(
     default_onnx: Path,
 ) -> None:
     """A pass that brings a new operator has to add it to the table, and one that goes takes its line with it."""
-    files = [tiny_onnx, tiny_plain_onnx, tiny_onnx_with_state, tiny.OF_POINTS, default_onnx, default_model("int8")]
+    files = [
+        tiny_onnx,
+        tiny_plain_onnx,
+        tiny_onnx_with_state,
+        tiny.OF_POINTS,
+        tiny.WITH_CODES,
+        default_onnx,
+        default_model("int8"),
+    ]
     layers = tmp_path / "layers.onnx"
     export_onnx(make_model(SketchRNNConfig(3, 4, 3, n_layers=2, sequence_length=24)), layers, precision="int8")
     used: dict[str, set[str]] = {}

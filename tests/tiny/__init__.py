@@ -1,4 +1,4 @@
-"""Four tiny model files, committed so that the runtime is tested without PyTorch; from `python -m tests.tiny`."""
+"""Five tiny model files, committed so that the runtime is tested without PyTorch; from `python -m tests.tiny`."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ FOLDER = Path(__file__).parent
 MODEL = FOLDER / "tiny.onnx"
 WITH_STATE = FOLDER / "tiny_state.onnx"
 OF_POINTS = FOLDER / "tiny_points.onnx"
+WITH_CODES = FOLDER / "tiny_codes.onnx"
 OTHER = FOLDER / "tiny_other.onnx"
 """Other weights, said to be random, and labels that not every terminal can show."""
 

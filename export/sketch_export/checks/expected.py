@@ -19,7 +19,7 @@ from sketch_infer.array_types import FloatArray
 from sketch_infer.checks.report import Check
 from sketch_infer.errors import InputError, ParityError, reading_errors
 from sketch_infer.model.contract import OUTPUTS, STROKES
-from sketch_models import SketchRNN, check_tensors, config_from_state_dict, find_tensors, run_eager
+from sketch_models import SketchHash, SketchRNN, check_tensors, config_from_state_dict, find_tensors, run_eager
 
 TOLERANCE = 1e-3
 """Of the row's scale, max(1, largest |logit|): what other arithmetic, TF32 on a GPU for example, may change. Another
@@ -126,7 +126,7 @@ def as_sketch_rnn(module: nn.Module, strokes: Callable[[int], FloatArray]) -> Sk
         InputError: if it has not the tensors of a SketchRNN, or does not run.
         ParityError: if it answers otherwise than SketchRNN does with its weights.
     """
-    if type(module) is SketchRNN:
+    if isinstance(module, SketchRNN) and type(module) in (SketchRNN, SketchHash):
         return module
     title = type(module).__name__
     try:

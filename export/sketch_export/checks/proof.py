@@ -3,7 +3,9 @@
 In int8 the values are near and not equal: there the proof is that drawings get eager PyTorch's labels.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ from sketch_infer.checks.parity import INT8_AGREEMENT, INT8_TOLERANCE, ParityRep
 from sketch_infer.errors import ModelFileError, ParityError
 from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.inference.session import Session
+from sketch_infer.model.codes import BITS_IN_BYTE, CODE
 from sketch_infer.model.contract import POINTS, STATES, ModelMetadata
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.pen_points import Sketches, network_input
@@ -97,7 +100,7 @@ def prove(
         drawings.append((f"{INT8_DRAWINGS} drawings", varied(INT8_DRAWINGS)))
     report = ParityReport((), session.provider)
     expected = run_eager(model, network_input(probes.sketches, length))
-    report += compare_outputs("recorded probes", expected, probes.outputs)
+    report += compare_outputs("recorded probes", expected, probes.answers())
     for case, sketches in cases:
         report += _compare(case, session, model, sketches, None)
     for case, sketches in drawings:
@@ -110,7 +113,14 @@ def prove(
                 for name, (layers, hidden) in session.state_shapes.items()
             }
             report += _compare(f"{case}, {' and '.join(STATES)}", session, model, sketches, state)
-    return report
+    return replace(report, notes=_count_bits(report))
+
+
+def _count_bits(report: ParityReport) -> tuple[str, ...]:
+    codes = [row for row in report.rows if row.output == CODE and len(row.onnx_shape) == 2]
+    n_bits = [BITS_IN_BYTE * math.prod(row.onnx_shape) for row in codes]
+    differ = sum(round((1 - row.top1_agreement) * n) for row, n in zip(codes, n_bits, strict=True))
+    return (f"codes: {differ} of {sum(n_bits)} bits differ from eager PyTorch's",) if codes else ()
 
 
 def int8_agreement(report: ParityReport) -> dict[str, float]:
@@ -185,7 +195,7 @@ def _compare(
     on_drawings: bool = False,
 ) -> ParityReport:
     try:
-        outputs = session.run(sketches, state)
+        outputs = session.run(sketches, state, session.outputs)
     except ModelFileError as error:
         return ParityReport.of_failure(case, str(error))
     strokes = network_input(sketches, session.metadata.sequence_length)

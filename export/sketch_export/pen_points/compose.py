@@ -51,13 +51,15 @@ def read_points(model: ir.Model) -> None:
 
 
 def _of_drawings(rows: Tensor, refused: Tensor, counts: ir.Value) -> ir.Value:
-    """Return an output under the name of its rows, float32 (b, ...): NaN where a drawing was refused."""
+    """Return an output under the name of its rows, (b, ...): NaN, or 0 in a code, where a drawing was refused."""
     writer, name, shape = rows.writer, rows.value.name, rows.value.shape
     if name is None or shape is None:
         raise TypeError("expected outputs with names and shapes")
     writer.part = f"{POINTS}.{name}"
-    chosen = writer.op("Slice", rows, writer.ints(0), Tensor(counts, writer).shape(), dtype=FLOAT)
-    answers = where(refused.reshape(-1, *[1] * (len(shape) - 1)), nan, chosen).value
+    chosen = writer.op("Slice", rows, writer.ints(0), Tensor(counts, writer).shape(), dtype=rows.dtype)
+    # The bits of a code cannot say that there is no answer; the embedding beside them does.
+    nothing = nan if rows.dtype == FLOAT else 0
+    answers = where(refused.reshape(-1, *[1] * (len(shape) - 1)), nothing, chosen).value
     answers.name, rows.value.name = name, INSIDE.format(name)
     answers.shape = ir.Shape([BATCH, *list(shape)[1:]])
     return answers

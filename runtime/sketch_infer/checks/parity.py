@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sketch_infer.model.codes import CODE, EMBEDDING
 from sketch_infer.model.contract import OUTPUTS
 from sketch_infer.tables import format_table, wrap
 from sketch_infer.untrusted import one_line
@@ -22,6 +24,9 @@ INT8_TOLERANCE = 0.1
 INT8_AGREEMENT = 0.99
 """Smallest share of drawings to which an int8 file must give eager PyTorch's own label."""
 
+INT8_EQUAL_BITS = 0.95
+"""Smallest share of equal bits in their codes."""
+
 TRUTH_FACTOR, TRUTH_FLOOR = 2.0, 1e-6
 """Against float64: ONNX's error <= TRUTH_FACTOR * eager's own error + TRUTH_FLOOR, all in units of scale.
 
@@ -31,8 +36,8 @@ Both are float32 sums in another order; being as near to the truth as eager is, 
 HISTOGRAM_EDGES = (0.0, *(10.0**exponent for exponent in range(-9, 1)), float("inf"))
 """Differences in units of scale are counted by decades, and all from 1 on together."""
 
-Outputs = Mapping[str, npt.NDArray[np.floating]]
-"""log_probs and logits by name, each (N, classes)."""
+Outputs = Mapping[str, npt.NDArray[Any]]
+"""log_probs and logits by name, each (N, classes); of a model with codes also embedding, (N, code_bits), and code."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +49,12 @@ class OutputParity:
         output: name of the output.
         eager_shape, onnx_shape: the shapes.
         eager_dtype, onnx_dtype: the dtypes' names.
-        max_abs: largest ``|ONNX - eager|``; NaN when the shapes differ or a value is not finite.
+        max_abs: largest ``|ONNX - eager|``; NaN when the shapes differ or a value is not finite. Of a code, how far
+            from 0, the threshold, eager PyTorch's embedding is where a bit differs: a bit may only if it is near.
         max_scaled: the same in units of scale, which is what the tolerance bounds.
         tolerance: the bound on `max_scaled`.
         eager_error, onnx_error: largest distance of each from float64, in units of scale; NaN if not computed.
-        top1_agreement: share of rows with the same largest entry; 1 for no rows.
+        top1_agreement: share of rows with the same largest entry, of a code share of equal bits; 1 for no rows.
         min_agreement: the bound on `top1_agreement`.
         failure: why there are no outputs to compare; empty if there are.
         histogram: how many entries differ by how much, in units of scale, between the HISTOGRAM_EDGES.
@@ -91,7 +97,8 @@ class OutputParity:
                 own = f"eager PyTorch itself is {self.eager_error:.1e} off float64"
                 problems.append(f"{own}: these weights ask for more than float32")
         if self.top1_agreement < self.min_agreement:
-            problems.append(f"the same label for {self.top1_agreement:.1%} of rows, expected {self.min_agreement:.0%}")
+            what = "{:.1%} of the bits are equal" if self.output == CODE else "the same label for {:.1%} of rows"
+            problems.append(f"{what.format(self.top1_agreement)}, expected {self.min_agreement:.0%}")
         truth_bound = TRUTH_FACTOR * self.eager_error + TRUTH_FLOOR
         if self.onnx_error > truth_bound:  # false for NaN: not computed
             problems.append(
@@ -143,8 +150,10 @@ class ParityReport:
         what = "equal to eager PyTorch in shapes, dtypes and values"
         if worst.tolerance > FP32_TOLERANCE:
             what = "eager PyTorch's shapes and dtypes, and close to its values"
-        if judged := [row.top1_agreement for row in self.rows if row.min_agreement]:
-            what = f"eager PyTorch's shapes and dtypes, and its label for {min(judged):.1%} of drawings"
+        judged = {row.output: row.top1_agreement for row in self.rows if row.min_agreement}
+        if judged:
+            bits = f" and {judged[CODE]:.1%} of its codes' bits" if CODE in judged else ""
+            what = f"eager PyTorch's shapes and dtypes, and its label for {judged['logits']:.1%} of drawings{bits}"
         difference = f"{worst.max_scaled:.1e} of the row's scale (tolerance {worst.tolerance:.0e})"
         return f"PASS{where}: {what}; largest difference {difference}"
 
@@ -185,7 +194,7 @@ def compare_outputs(
     tolerance: float = FP32_TOLERANCE,
     min_agreement: float = 0.0,
 ) -> ParityReport:
-    """Compare both outputs of one run with eager PyTorch's on the same strokes.
+    """Compare the outputs of one run with eager PyTorch's on the same strokes.
 
     Args:
         case: what was run, for the report.
@@ -195,9 +204,12 @@ def compare_outputs(
         tolerance: bound on ``|onnx - eager|`` in units of a row's scale.
         min_agreement: bound on the share of rows with the same largest entry.
     """
-    return ParityReport(
-        tuple(_compare(case, name, eager, onnx[name], float64, tolerance, min_agreement) for name in OUTPUTS)
-    )
+    rows = [_compare(case, name, eager, onnx[name], float64, tolerance, min_agreement) for name in OUTPUTS]
+    if EMBEDDING in eager:
+        # Its largest entry means nothing.
+        rows.append(_compare(case, EMBEDDING, eager, onnx[EMBEDDING], float64, tolerance, 0.0))
+        rows.append(_compare_codes(case, eager, onnx[CODE], tolerance, INT8_EQUAL_BITS if min_agreement else 0.0))
+    return ParityReport(tuple(rows))
 
 
 def _compare(
@@ -214,7 +226,7 @@ def _compare(
     top1_agreement = 0.0
     histogram: tuple[int, ...] = ()
     if expected.shape == onnx.shape:
-        scale = np.maximum(1.0, np.abs(eager["logits"].astype(np.float64)).max(axis=1, keepdims=True, initial=0.0))
+        scale = _scale(eager)
         difference = np.abs(onnx.astype(np.float64) - expected.astype(np.float64))
         max_abs = _largest(difference)
         max_scaled = _largest(difference / scale)
@@ -240,6 +252,40 @@ def _compare(
         min_agreement=min_agreement,
         histogram=histogram,
     )
+
+
+def _compare_codes(
+    case: str, eager: Outputs, onnx: npt.NDArray[Any], tolerance: float, min_agreement: float
+) -> OutputParity:
+    expected, embedding = eager[CODE], np.abs(eager[EMBEDDING].astype(np.float64))
+    max_abs = max_scaled = float("nan")
+    equal = 0.0
+    if (expected.shape, expected.dtype) == (onnx.shape, onnx.dtype):
+        differs = np.unpackbits(expected ^ onnx, axis=1).astype(bool)
+        max_abs, max_scaled = _largest(embedding[differs]), _largest((embedding / _scale(eager))[differs])
+        equal = 1 - float(differs.mean()) if differs.size else 1.0
+    return OutputParity(
+        case=case,
+        output=CODE,
+        eager_shape=expected.shape,
+        onnx_shape=onnx.shape,
+        eager_dtype=expected.dtype.name,
+        onnx_dtype=onnx.dtype.name,
+        max_abs=max_abs,
+        max_scaled=max_scaled,
+        tolerance=tolerance,
+        eager_error=float("nan"),
+        onnx_error=float("nan"),
+        top1_agreement=equal,
+        min_agreement=min_agreement,
+    )
+
+
+def _scale(eager: Outputs) -> npt.NDArray[np.float64]:
+    """Return each row's scale, float64 (N, 1)."""
+    logits: npt.NDArray[np.float64] = eager["logits"].astype(np.float64)
+    largest: npt.NDArray[np.float64] = np.abs(logits).max(axis=1, keepdims=True, initial=1.0)
+    return largest
 
 
 def _round_up(value: float) -> str:

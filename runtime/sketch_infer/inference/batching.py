@@ -6,8 +6,10 @@ most on a chunk of its own: inside the LSTM it would wait for the first one at e
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sketch_infer.array_types import FloatArray
 from sketch_infer.inference.cuda import CUDA
@@ -29,8 +31,8 @@ def default_batch_size(session: Session) -> int:
 
 
 def run_all(
-    session: Session, sketches: Sequence[FloatArray], batch_size: int, workers: int
-) -> tuple[dict[str, FloatArray], int]:
+    session: Session, sketches: Sequence[FloatArray], batch_size: int, workers: int, outputs: Sequence[str] = OUTPUTS
+) -> tuple[dict[str, npt.NDArray[Any]], int]:
     """Run any number of sketches.
 
     Args:
@@ -38,15 +40,16 @@ def run_all(
         sketches: float32 (T, 3) each, of any lengths; for a model of pen points, x, y and pen (n, 3).
         batch_size: sketches a call, fewer where that leaves a worker without any or is more than the session takes.
         workers: calls at a time.
+        outputs: names of what is wanted.
 
     Returns:
-        log_probs and logits by name, each float32 (N, classes), in the order of the sketches, and how many of them were
+        the outputs by name, as `Session.run` has them, in the order of the sketches, and how many of these were
         cut to the model's sequence length; none is known of pen points, which the model cuts itself.
 
     Raises:
         ModelFileError: if ONNX Runtime fails on a chunk.
     """
-    outputs = {name: np.empty((len(sketches), len(session.metadata.labels)), np.float32) for name in OUTPUTS}
+    found = session.empty(len(sketches), outputs)
     of_points = session.metadata.input_form == POINTS
     lengths = [len(sketch) if of_points else n_points(sketch) for sketch in sketches]
     longest_first = np.argsort([-length for length in lengths], kind="stable")
@@ -57,13 +60,13 @@ def run_all(
     def run_chunk(rows: np.ndarray) -> int:
         chosen = [sketches[row] for row in rows]
         batch, n_cut = (chosen, 0) if of_points else to_batch(chosen, session.metadata.sequence_length)
-        for name, values in session.run(batch).items():
-            outputs[name][rows] = values
+        for name, values in session.run(batch, outputs=outputs).items():
+            found[name][rows] = values
         return n_cut
 
     if min(workers, len(chunks)) <= 1:
-        return outputs, sum(map(run_chunk, chunks))
+        return found, sum(map(run_chunk, chunks))
     from concurrent.futures import ThreadPoolExecutor  # late, because a call with one sketch does without it
 
     with ThreadPoolExecutor(min(workers, len(chunks)), "sketch-infer") as pool:
-        return outputs, sum(pool.map(run_chunk, chunks))
+        return found, sum(pool.map(run_chunk, chunks))

@@ -19,7 +19,8 @@ from sketch_infer.inference.predictions import Predictions
 from sketch_infer.inference.providers import CPU, ProviderChoice
 from sketch_infer.inference.session import Session
 from sketch_infer.inference.taught import Taught
-from sketch_infer.model.contract import POINTS, ModelMetadata
+from sketch_infer.model.codes import CODE, CODES, EMBEDDING
+from sketch_infer.model.contract import OUTPUTS, POINTS, ModelMetadata
 from sketch_infer.model.labels import choose_labels
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.each import prepare_each
@@ -61,6 +62,7 @@ class Classifier:
         labels: choose only among these classes of the model, in any order, with probabilities that sum to 1; None for
             all classes.
         reject: whether `Predictions.rejected` says which sketches are probably none of the model's classes.
+        codes: whether `Predictions.embeddings` and `.codes` say which sketches are alike.
         taught: a file of `save_taught`, whose classes take the place of the model's own.
 
     Attributes:
@@ -71,7 +73,8 @@ class Classifier:
         ProviderError: if CUDA was requested and did not start.
         DependencyError: if onnxruntime is not installed.
         InputError: if a label is unknown, repeated or the only one; or if sketches are to be rejected, and the model
-            has no threshold for it or `labels` leaves classes out; or if the taught classes are another model's.
+            has no threshold for it or `labels` leaves classes out; or if the taught classes are another model's; or
+            if codes are wanted of a model without.
         ValueError: for an unknown provider, or a batch_size or threads below 1.
     """
 
@@ -83,6 +86,7 @@ class Classifier:
         threads: int | None = None,
         labels: Sequence[str] | None = None,
         reject: bool = False,
+        codes: bool = False,
         taught: str | Path | None = None,
     ) -> None:
         if batch_size is not None and batch_size < 1:
@@ -96,6 +100,9 @@ class Classifier:
         self._columns = None if labels is None else choose_labels(labels, self._metadata.labels)
         self.classes = self._metadata.labels if labels is None else tuple(labels)
         self._reject_below = _threshold(self._metadata, labels) if reject else None
+        if codes and not self._metadata.code_bits:
+            raise InputError("this model has no codes; export a checkpoint that sketch-train --codes wrote")
+        self._outputs = (*OUTPUTS, *CODES) if codes else OUTPUTS
         self._taught: Taught | None = None
         if taught:
             self._answer_with(Taught.load(taught, self.content_sha256, len(self._metadata.labels)))
@@ -113,6 +120,7 @@ class Classifier:
             "threads": threads,
             "labels": labels,
             "reject": reject,
+            "codes": codes,
         }
         self._arguments = {"model": kept, **options}
         self._batch_size = batch_size or default_batch_size(self._session)
@@ -228,11 +236,17 @@ class Classifier:
 
     def _run(self, opened: Session, sketches: list[FloatArray]) -> Predictions:
         session = self._session_for_one(opened) if len(sketches) == 1 else opened
-        outputs, n_cut = run_all(session, sketches, self._batch_size, self._workers)
+        outputs, n_cut = run_all(session, sketches, self._batch_size, self._workers, self._outputs)
         if n_cut:
             message = f"cut {n_cut} of {len(sketches)} sketches to {self.metadata.sequence_length} points"
             warnings.warn(message, TruncationWarning, stacklevel=4)
-        return Predictions(outputs["log_probs"], outputs["logits"], self.metadata.labels)
+        return Predictions(
+            outputs["log_probs"],
+            outputs["logits"],
+            self.metadata.labels,
+            embeddings=outputs.get(EMBEDDING),
+            codes=outputs.get(CODE),
+        )
 
     def predict_drawing(self, drawing: Sequence[Any]) -> Predictions:
         """Classify one drawing, given as a pen sampled it.

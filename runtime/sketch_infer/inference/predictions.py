@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sketch_infer.array_types import FloatArray
+from sketch_infer.model.codes import Code
 
 _SHOWN = 3
 """Answers that the one line for a reader names."""
@@ -21,12 +22,17 @@ class Predictions:
         logits: float32 (N, classes).
         classes: class names in the order of the columns.
         rejected: bool (N,), whether a sketch is probably none of the classes; None if the classifier does not reject.
+        embeddings: float32 (N, code_bits), each of length 1: the product of two is their cosine similarity; NaN for a
+            drawing that cannot be used. None unless the classifier was opened with `codes=True`.
+        codes: uint8 (N, code_bits / 8), the signs of the embeddings: alike sketches differ in few bits. None likewise.
     """
 
     log_probs: FloatArray
     logits: FloatArray
     classes: tuple[str, ...]
     rejected: npt.NDArray[np.bool_] | None = None
+    embeddings: FloatArray | None = None
+    codes: Code | None = None
 
     def __len__(self) -> int:
         return len(self.log_probs)
@@ -70,7 +76,8 @@ class Predictions:
         logits = np.ascontiguousarray(self.logits[:, columns])
         shifted = logits - logits.max(axis=1, keepdims=True)
         log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        return Predictions(log_probs, logits, tuple(self.classes[column] for column in columns))
+        classes = tuple(self.classes[column] for column in columns)
+        return replace(self, log_probs=log_probs, logits=logits, classes=classes)
 
     def rejecting(self, below: float) -> "Predictions":
         """Return the same predictions, those rejected whose most likely class has a probability below a threshold."""

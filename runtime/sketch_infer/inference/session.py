@@ -1,16 +1,18 @@
 """One ONNX Runtime session over one model file, held to its contract."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sketch_infer.array_types import FloatArray
 from sketch_infer.errors import InputError, ModelFileError, ProviderError
 from sketch_infer.inference.cuda import CUDA
 from sketch_infer.inference.providers import PROVIDER_CHOICES, ProviderChoice, import_onnxruntime, start_session
+from sketch_infer.model.codes import BITS_IN_BYTE, CODE, CODES, EMBEDDING
 from sketch_infer.model.contract import INT8_RANGE, OUTPUTS, POINTS, STROKES, Feeds, ModelMetadata, points_feeds
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.pen_points import Sketches
@@ -42,6 +44,7 @@ class Session:
         state_shapes: (n_layers * 2, hidden_size) of the initial-state inputs by name; empty for a model without.
         has_control_flow: whether the graph branches or loops, for which a GPU waits for the CPU.
         max_rows: most sketches that `run` takes in one call.
+        outputs: names of all that the model answers.
     """
 
     def __init__(self, model: str | Path | ModelFile, provider: ProviderChoice = "auto", threads: int = 1) -> None:
@@ -75,6 +78,7 @@ class Session:
         self.cuda_missing = not_for_cuda if provider == "auto" and not_for_cuda else reason
         self.provider: str = self._session.get_providers()[0]
         most_on_cuda = max(1, _MOST_VALUES // (self.metadata.sequence_length * _WIDEST_LSTM))
+        self.outputs = (*OUTPUTS, *CODES) if self.metadata.code_bits else OUTPUTS
         self.max_rows = most_on_cuda if self.provider == CUDA else sys.maxsize
 
     def zero_state(self, rows: int) -> dict[str, FloatArray]:
@@ -82,17 +86,30 @@ class Session:
         shapes = self.state_shapes.items()
         return {name: np.zeros((layers, rows, hidden), np.float32) for name, (layers, hidden) in shapes}
 
-    def run(self, sketches: Sketches, state: Mapping[str, FloatArray] | None = None) -> dict[str, FloatArray]:
+    def empty(self, rows: int, outputs: Sequence[str] = OUTPUTS) -> dict[str, npt.NDArray[Any]]:
+        """Return arrays for the outputs of so many sketches, by name."""
+        classes, bits = len(self.metadata.labels), self.metadata.code_bits or 0
+        width = dict.fromkeys(OUTPUTS, classes) | {EMBEDDING: bits, CODE: bits // BITS_IN_BYTE}
+        return {name: np.empty((rows, width[name]), np.uint8 if name == CODE else np.float32) for name in outputs}
+
+    def run(
+        self,
+        sketches: Sketches,
+        state: Mapping[str, FloatArray] | None = None,
+        outputs: Sequence[str] = OUTPUTS,
+    ) -> dict[str, npt.NDArray[Any]]:
         """Run one batch, as it is, in one call.
 
         Args:
             sketches: finite strokes, in one array or in a sequence of (sequence_length, 3); or pen points.
             state: for a model with initial-state inputs, h_0 and c_0, each float32 (n_layers * 2, batch,
                 hidden_size); zeros when None.
+            outputs: names of what is wanted, of those that the model has; what is not wanted costs nothing.
 
         Returns:
-            log_probs and logits by name, each float32 (batch, classes); from pen points, NaN for a drawing that cannot
-            be used.
+            the outputs by name: log_probs and logits, each float32 (batch, classes), embedding, float32 (batch,
+            code_bits), and code, uint8 (batch, code_bits / 8). From pen points, NaN for a drawing that cannot be used,
+            and a code of zeros.
 
         Raises:
             InputError: if the sketches' shape or dtype is not as above, they are more than `max_rows`, the model has no
@@ -105,18 +122,18 @@ class Session:
             feeds = self._strokes(sketches)
             if not len(sketches):
                 # ONNX Runtime's CPU LSTM aborts the process on a batch of zero rows.
-                return {name: np.empty((0, len(self.metadata.labels)), np.float32) for name in OUTPUTS}
+                return self.empty(0, outputs)
         state = self.zero_state(len(sketches)) if state is None else state
         found = {name: array.shape for name, array in state.items()}
         needed = {name: (layers, len(sketches), hidden) for name, (layers, hidden) in self.state_shapes.items()}
         if found != needed:
             raise InputError(f"expected initial states {needed or 'none'}, found {found}")
         try:
-            results = self._session.run(OUTPUTS, {**feeds, **state})
+            results = self._session.run(outputs, {**feeds, **state})
         except Exception as error:  # its exception classes share no base but Exception
             reason = " ".join(str(error).split())
             raise ModelFileError(f"the model does not run on a batch of {len(sketches)}: {reason}") from error
-        return dict(zip(OUTPUTS, results, strict=True))
+        return dict(zip(outputs, results, strict=True))
 
     def _strokes(self, sketches: Sketches) -> Feeds:
         expected = (len(sketches), self.metadata.sequence_length, INPUT_SIZE)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from sketch_infer.array_types import FloatArray
 from sketch_infer.errors import ModelFileError
+from sketch_infer.model.codes import CODE, EMBEDDING, check_code_bits, pack_code
 from sketch_infer.model.labels import check_labels
 from sketch_infer.strokes.pen_points import Sketches
 from sketch_infer.strokes.preprocess import INPUT_SIZE, PREPROCESSING
@@ -46,7 +47,7 @@ N_POINTS = "n_points"
 STATES = ("h_0", "c_0")
 """Optional inputs, the LSTM's initial state, each float32 (n_layers * 2, batch, hidden_size)."""
 OUTPUTS = ("log_probs", "logits")
-"""Outputs, each float32 (batch, classes)."""
+"""Outputs of every model, each float32 (batch, classes). A model with codes has those of `codes.CODES` as well."""
 BATCH = "batch"
 """Name of the dynamic axis shared by inputs and outputs."""
 
@@ -79,12 +80,17 @@ class Probes:
     Attributes:
         names: what each of the P sketches shows.
         sketches: as the model reads them, P strokes or a tuple of pen points.
-        outputs: by output name, float32 (P, classes).
+        outputs: by output name, float32 (P, classes); of a model with codes also its embedding, (P, code_bits).
     """
 
     names: tuple[str, ...]
     sketches: Sketches
     outputs: Mapping[str, FloatArray]
+
+    def answers(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what a model has to answer, by output name: the outputs, and the code that follows from them."""
+        code = {CODE: pack_code(self.outputs[EMBEDDING])} if EMBEDDING in self.outputs else {}
+        return {**self.outputs, **code}
 
     def feeds(self) -> Feeds:
         """Return the sketches as one batch."""
@@ -104,7 +110,7 @@ class Probes:
     def from_json(cls, text: str) -> "Self":
         """Read what `to_json` wrote; raises KeyError, TypeError, ValueError or zlib.error for anything else."""
         values = json.loads(text)
-        outputs = {name: _decode(values[name]) for name in OUTPUTS}
+        outputs = {name: _decode(values[name]) for name in (*OUTPUTS, EMBEDDING) if name in values or name in OUTPUTS}
         names = tuple(values["names"])
         if POINTS not in values:
             return cls(names, _decode(values[STROKES]), outputs)
@@ -133,6 +139,7 @@ class ModelMetadata:
         probes: sketches with eager PyTorch's outputs.
         reject_below: probability of the most likely class below which a drawing is probably none of the classes; 95 %
             of the validation drawings are above. None if unknown.
+        code_bits: length of a sketch's code and embedding; None for a model without them.
     """
 
     labels: tuple[str, ...]
@@ -147,6 +154,7 @@ class ModelMetadata:
     tool_versions: Mapping[str, str]
     probes: Probes
     reject_below: float | None = None
+    code_bits: int | None = None
 
     def to_props(self) -> dict[str, str]:
         """Return the metadata as text by key, every key under one prefix."""
@@ -165,6 +173,8 @@ class ModelMetadata:
             "probes": self.probes.to_json(),
             "reject_below": json.dumps(self.reject_below),
         }
+        if self.code_bits:
+            values["code_bits"] = str(self.code_bits)
         return {_PREFIX + key: value for key, value in values.items()}
 
     @classmethod
@@ -204,6 +214,7 @@ class ModelMetadata:
                 tool_versions=_check_texts(json.loads(values["tool_versions"])),
                 probes=Probes.from_json(values["probes"]),
                 reject_below=_check_probability(json.loads(values.get("reject_below", "null"))),
+                code_bits=check_code_bits(json.loads(values.get("code_bits", "null"))),
             )
         except KeyError as error:
             raise ModelFileError(f"its metadata lacks {error}; export it again") from error

@@ -41,7 +41,7 @@ _SHAPE: Schema = {_S_AXIS: _BYTES}
 _D_SIZE, _D_NAME = 1, 2
 _AXIS: Schema = {_D_SIZE: _NUMBER, _D_NAME: _BYTES}
 _INT64 = 7
-_ELEMENT_TYPES = {1: "tensor(float)", _INT64: "tensor(int64)"}
+_ELEMENT_TYPES = {1: "tensor(float)", 2: "tensor(uint8)", _INT64: "tensor(int64)"}
 
 
 def check_graph(header: OnnxHeader) -> Signature:

@@ -8,7 +8,7 @@ NO_ATTRIBUTES: frozenset[str] = frozenset()
 
 OPERATORS: dict[str, frozenset[str]] = {
     **dict.fromkeys(
-        ("Abs", "Add", "Ceil", "Clip", "Div", "Max", "Min", "Mul", "Round", "Sqrt", "Sub", "Sum"), NO_ATTRIBUTES
+        ("Abs", "Add", "Ceil", "Clip", "Div", "Exp", "Max", "Min", "Mul", "Round", "Sqrt", "Sub", "Sum"), NO_ATTRIBUTES
     ),
     **dict.fromkeys(("And", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "Or"), NO_ATTRIBUTES),
     **dict.fromkeys(("Expand", "GatherElements", "Identity", "NonZero", "Range", "ScatterND", "Slice"), NO_ATTRIBUTES),

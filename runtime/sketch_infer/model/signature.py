@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sketch_infer.errors import ModelFileError
+from sketch_infer.model.codes import BITS_IN_BYTE, CODE, EMBEDDING
 from sketch_infer.model.contract import (
     BATCH,
     COUNTS,
@@ -77,6 +78,9 @@ def _inputs(metadata: ModelMetadata) -> dict[str, Declared]:
 
 def _outputs(metadata: ModelMetadata) -> dict[str, Declared]:
     outputs: dict[str, Declared] = {name: ("tensor(float)", [BATCH, len(metadata.labels)]) for name in OUTPUTS}
+    if metadata.code_bits:
+        outputs[EMBEDDING] = ("tensor(float)", [BATCH, metadata.code_bits])
+        outputs[CODE] = ("tensor(uint8)", [BATCH, metadata.code_bits // BITS_IN_BYTE])
     if metadata.input_form == POINTS:
         outputs |= {STROKES: _strokes(metadata), STEPS: ("tensor(int64)", [BATCH])}
     return outputs
@@ -91,6 +95,8 @@ def _check_probes(metadata: ModelMetadata) -> None:
     probes, n_probes, n_classes = metadata.probes, len(metadata.probes.names), len(metadata.labels)
     length: int | str = "n" if metadata.input_form == POINTS else metadata.sequence_length
     expected = {metadata.input_form: (n_probes, length, INPUT_SIZE), **dict.fromkeys(OUTPUTS, (n_probes, n_classes))}
+    if metadata.code_bits:
+        expected[EMBEDDING] = (n_probes, metadata.code_bits)
     found: dict[str, tuple[int | str, ...]] = {}
     if isinstance(probes.sketches, np.ndarray):
         found[STROKES] = probes.sketches.shape
