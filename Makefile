@@ -97,7 +97,7 @@ docs: $(DOCS_INSTALLED) ## Build the guides and the API reference as a site in d
 bench-ray: $(MODELS) ## Measure what Ray costs beside one process on this machine, into benchmarks/results/ray.json (about 20 minutes)
 	$(BIN)/python -m benchmarks.ray
 
-adversary: setup ## Search for the sketches where ONNX Runtime and float64 part most, plain and fast (about 15 minutes)
+adversary: $(MODELS) ## Search for the sketches where ONNX Runtime and float64 part most, plain and fast (about 5 minutes)
 	$(BIN)/python -m benchmarks.adversary
 
 engines: $(MODELS) $(BENCH_INSTALLED) ## Ask ONNX Runtime, OpenVINO and ONNX's reference evaluator the probes of the model files

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.adversary.__main__ import search
+from benchmarks.adversary.__main__ import judge, search
 from benchmarks.adversary.kernel import measure_activations
 from benchmarks.adversary.search import climb
 from sketch_infer.inference.session import Session
@@ -29,7 +29,10 @@ def test_the_activations_of_onnx_runtime_are_the_coarser_ones() -> None:
 
 
 def test_a_small_search(tiny_onnx: Path) -> None:
-    worst = search(make_model(), Session(tiny_onnx, "cpu"), rounds=3, seed=0)
-    assert 0 < worst.onnx < 1e-5
+    model, session = make_model(), Session(tiny_onnx, "cpu")
+    worst = judge(model, {"fast": session}, search(model, session, rounds=3, seed=0))
+    start = judge(model, {"fast": session}, search(model, session, rounds=0, seed=0))
+    assert 0 < start.onnx["fast"] <= worst.onnx["fast"] < 1e-5
     assert 0 < worst.eager < 1e-5
+    assert worst.apart["fast"] <= worst.onnx["fast"] + worst.eager
     assert worst.same_label
