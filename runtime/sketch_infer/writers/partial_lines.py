@@ -189,9 +189,13 @@ class PartialLines:
                     self._file.flush()
                     if not fcntl:
                         self._file.close()  # Windows renames no open file
-                    put_in_place(self.path, self._target)
+                    self.complete()
         finally:
             self._close()
+
+    def complete(self) -> None:
+        """Put the lines in the place of the output, while they are locked."""
+        put_in_place(self.path, self._target)
 
     def _close(self) -> None:
         """Close the file, and remove it if it has no lines: while the lock is held, as its name may be reused then."""

@@ -1,0 +1,63 @@
+"""Files of drawings to codes: read and encoded as they come, in bounded memory."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+from sketch_infer.inference.classifier import Classifier
+from sketch_infer.inference.installed import find_model
+from sketch_infer.inference.providers import ProviderChoice
+from sketch_infer.inference.stream import classify_sketches
+from sketch_infer.readers.files import STDIN, read_sketches
+from sketch_infer.readers.listener import ReadListener
+from sketch_infer.readers.sketch import InputFormat, Sketch
+from sketch_search.hamming import Codes
+
+DEFAULT_MODEL = "quickdraw-345"
+
+
+class Encoder:
+    """A model that answers with codes.
+
+    Args:
+        model: path of a model file, or the name of an installed model.
+        provider: as for `Classifier`.
+        threads: as for `Classifier`.
+
+    Attributes:
+        model: as it was given.
+        classes: the model's classes.
+
+    Raises:
+        InputError: if the model has no codes.
+        SketchError: as `Classifier` raises.
+    """
+
+    def __init__(self, model: str, provider: ProviderChoice = "auto", threads: int | None = None) -> None:
+        self.model = model
+        self._classifier = Classifier(find_model(model), provider, threads=threads, codes=True)
+        self.classes = self._classifier.classes
+        self.content_sha256 = self._classifier.content_sha256
+        self.bits = self._classifier.metadata.code_bits or 0
+
+    def word(self, sketch: Sketch) -> str | None:
+        """Return a drawing's word, or its file's name where that is one of the classes, as in `cat.npz`."""
+        if sketch.label:
+            return sketch.label
+        name = Path(sketch.source).name.split(".")[0]
+        return name if sketch.source != STDIN and name in self.classes else None
+
+    def encode(self, sketches: Iterable[Sketch], listener: ReadListener) -> Iterator[tuple[list[Sketch], Codes]]:
+        """Encode drawings.
+
+        Yields:
+            blocks of drawings in order, and their codes, uint8 (N, bits / 8).
+        """
+        for block, predictions in classify_sketches(self._classifier, sketches, listener):
+            if predictions.codes is not None:  # never None: the classifier was opened with codes
+                yield block, predictions.codes
+
+
+def read_all(sources: Iterable[str], input_format: InputFormat, listener: ReadListener) -> Iterator[Sketch]:
+    """Read files one after another."""
+    return chain.from_iterable(read_sketches(source, input_format, listener) for source in sources)
