@@ -26,9 +26,9 @@ def draw(rows: Sequence[Sequence[tuple[Picture, str]]]) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         'font-family="sans-serif" font-size="12" text-anchor="middle">',
-        "<style>.sketch { fill: none; stroke: #1f2328; stroke-width: 1.5; stroke-linecap: round; stroke-linejoin: round }"
-        "</style>",
-        f'<rect width="{width}" height="{height}" fill="#ffffff"/><rect width="{CELL}" height="{height}" fill="#f4f4f1"/>',
+        "<style>.sketch { fill: none; stroke: #1f2328; stroke-width: 1.5; stroke-linejoin: round }</style>",
+        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+        f'<rect width="{CELL}" height="{height}" fill="#f4f4f1"/>',
     ]
     for row, cells in enumerate(rows):
         y = row * (CELL + LABEL)

@@ -61,12 +61,6 @@ class SketchIndex:
         self.words: Words = as_words(self.codes)
         self.word_numbers: npt.NDArray[np.int32] = self.section("word_numbers")
         self._source_numbers, self._indices = self.section("source_numbers"), self.section("indices")
-        if len(self) and (
-            self._source_numbers.max() >= len(self.header.sources)
-            or not (self.word_numbers >= NO_WORD).all()
-            or self.word_numbers.max() >= len(self.header.words)
-        ):
-            raise InputError(f"{self.path}: this index has impossible values; build it again")
 
     def __len__(self) -> int:
         return self.header.n
@@ -77,8 +71,22 @@ class SketchIndex:
         content = self._bytes[section.offset : section.end]
         if name not in self._checked and hashlib.sha256(content.data).hexdigest() != self.header.sha256[name]:
             raise InputError(f"{self.path}: the {name.replace('_', ' ')} of this index are damaged; build it again")
+        values: npt.NDArray[Any] = content.view(section.dtype).reshape(section.shape)
+        if name not in self._checked and not self._is_possible(name, values):
+            raise InputError(f"{self.path}: the {name.replace('_', ' ')} of this index are impossible; build it again")
         self._checked.add(name)
-        return content.view(section.dtype).reshape(section.shape)
+        return values
+
+    def _is_possible(self, name: str, values: npt.NDArray[Any]) -> bool:
+        """Return whether values lead to nothing that is not there."""
+        if name == "source_numbers":
+            return bool((values < len(self.header.sources)).all())
+        if name == "word_numbers":
+            return bool(((values >= NO_WORD) & (values < len(self.header.words))).all())
+        if name == "picture_ends":
+            lengths = np.diff(values.astype(np.int64), prepend=0)
+            return bool((lengths > 0).all()) and int(lengths.sum()) == self.header.n_points
+        return True
 
     def key(self, position: int) -> tuple[str, int]:
         """Return the file that a drawing comes from, and its position there."""

@@ -325,6 +325,44 @@ def _in_shell(place: Place, line: str) -> Outcome:
     return done.returncode, done.stderr
 
 
+def _search(place: Place, *arguments: str) -> Outcome:
+    command = [sys.executable, "-m", "sketch_search", *arguments]
+    done = subprocess.run(command, cwd=place.folder, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+def _asked(place: Place, change: Callable[[bytes], bytes] | None = None, model: Path = tiny.WITH_CODES) -> Outcome:
+    """Build an index, change its bytes, and ask it."""
+    found = _search(place, "build", "good.ndjson", "--model", str(tiny.WITH_CODES), "--output", "drawings.index")
+    assert found[0] == 0, found[1]
+    index = place.folder / "drawings.index"
+    index.write_bytes(change(index.read_bytes()) if change else index.read_bytes())
+    return _search(place, "query", "good.ndjson", "--model", str(model), "--index", "drawings.index")
+
+
+def _built_without_codes(place: Place) -> Outcome:
+    place.output.write_text("old")
+    return _search(place, "build", "good.ndjson", "--model", "tiny.onnx", "--output", place.output.name)
+
+
+def _damaged_codes(content: bytes) -> bytes:
+    start = 16 + 32 + int.from_bytes(content[8:16], "little")
+    start += -start % 64
+    return content[:start] + bytes([content[start] ^ 1]) + content[start + 1 :]
+
+
+def _other_model(place: Place) -> Outcome:
+    (place.folder / "other.onnx").write_bytes(_with_other_hash(tiny.WITH_CODES.read_bytes()))
+    return _asked(place, model=Path("other.onnx"))
+
+
+def _with_other_hash(content: bytes) -> bytes:
+    """Change the text that a model file carries for people, and nothing else."""
+    changed = content.replace(b"Proven in", b"PROVEN IN")
+    assert changed != content
+    return changed[:-DIGITS] + content_sha256(changed)
+
+
 SKIP = ("--on-error", "skip")
 HUGE = _npy(np.zeros((9, 24, 3))).replace(b"(9, 24, 3), ", b"(1099511627776, 24, 3)")[:-12]
 
@@ -419,6 +457,11 @@ FAULTS: dict[str, Callable[[Place], Outcome]] = {
     "a page of more than 20,000 sketches": lambda p: p.run(
         _write(p, "most.npy", _npy(np.zeros((20_001, 2, 3), np.float32))), output="out.html"
     ),
+    "`sketch-search`: an index that is damaged": lambda place: _asked(place, _damaged_codes),
+    "`sketch-search`: an index that was cut off": lambda place: _asked(place, lambda content: content[:-1]),
+    "`sketch-search`: a file that is no index": lambda place: _asked(place, lambda _: b"PK" + bytes(99)),
+    "`sketch-search`: an index of another model": _other_model,
+    "`sketch-search`: a model without codes": _built_without_codes,
     "a checkpoint with another tensor, `sketch-export onnx`": lambda place: _export(
         place, make_model().state_dict() | {"fc_mu2.weight": torch.zeros(5, 168)}
     ),

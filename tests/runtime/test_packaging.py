@@ -85,6 +85,7 @@ def test_the_wheel_classifies_in_a_bare_environment(tmp_path: Path) -> None:
         json.loads(line) for line in here.stdout.splitlines()
     ]
 
+    assert run(bin_folder / "sketch-search", "--version").stdout.startswith("sketch-search, version")
     gallery = run(bin_folder / "sketch-infer", SAMPLES / "drawings.ndjson", "--output", tmp_path / "gallery.html")
     assert gallery.returncode == 0, gallery.stderr
     assert "#cards" in (tmp_path / "gallery.html").read_text(encoding="utf-8")  # its style sheet came along

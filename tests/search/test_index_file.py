@@ -1,6 +1,7 @@
 """What is no index, or no whole one, is refused; nothing else is searched."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,39 @@ def test_other_files_are_refused(index_file: Path, change: object, message: str)
         SketchIndex(index_file)
 
 
+def test_a_flipped_bit_anywhere_changes_no_answer(index_file: Path) -> None:
+    content, index = index_file.read_bytes(), SketchIndex(index_file)
+    pictures = [index.picture(row).tolist() for row in range(8)]
+    for offset in np.random.default_rng(0).integers(0, len(content), 200).tolist():
+        index_file.write_bytes(content)
+        flip(index_file, offset)
+        try:
+            found = SketchIndex(index_file)
+            assert [found.picture(row).tolist() for row in range(8)] == pictures
+        except InputError:
+            continue
+        np.testing.assert_array_equal(found.codes, index.codes)
+        assert [found.key(row) for row in range(8)] == [index.key(row) for row in range(8)]
+        # What is left are the bytes between the sections.
+        assert all(not section.offset <= offset < section.end for section in found.header.sections().values())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("source_numbers", 1), ("word_numbers", 8), ("word_numbers", -2), ("picture_ends", 1)]
+)
+def test_values_that_lead_nowhere_are_refused(index_file: Path, name: str, value: int) -> None:
+    header = SketchIndex(index_file).header
+    section = header.sections()[name]
+    content = bytearray(index_file.read_bytes())
+    size = section.dtype.itemsize
+    content[section.end - size : section.end] = value.to_bytes(size, "little", signed=value < 0)
+    digest = hashlib.sha256(content[section.offset : section.end]).hexdigest()
+    written = replace(header, sha256={**header.sha256, name: digest}).to_bytes()
+    index_file.write_bytes(written + content[len(written) :])
+    with pytest.raises(InputError, match=rf"the {name.replace('_', ' ')} of this index are impossible"):
+        SketchIndex(index_file).picture(0)
+
+
 def test_a_code_of_another_length_is_refused(index_file: Path) -> None:
     with pytest.raises(InputError, match="expected a code of 16 bits, found 64"):
         SketchIndex(index_file).nearest(np.zeros(8, np.uint8))
@@ -82,9 +116,7 @@ def test_missing_files_are_named(tmp_path: Path, sketch_search: Run) -> None:
 
 
 def test_another_model_is_refused(index_file: Path, drawings: Path, sketch_search: Run) -> None:
-    other = SketchIndex(index_file).header
-    changed = other.to_bytes().replace(other.model_sha256.encode(), b"0" * 64)
-    changed = changed[:16] + hashlib.sha256(changed[48:]).digest() + changed[48:]
+    changed = replace(SketchIndex(index_file).header, model_sha256="0" * 64).to_bytes()
     index_file.write_bytes(changed + index_file.read_bytes()[len(changed) :])
     result = sketch_search("query", drawings, "--model", tiny.WITH_CODES, "--index", index_file)
     assert result.exit_code == 2
