@@ -36,7 +36,10 @@ napoleon_use_ivar = True
 napoleon_use_rtype = False
 
 NAVIGATION = {
-    "Use it": ("install", "sketch-infer", "input", "python", "search", "web", "contract", "device", "receipts", "ray", "faults"),
+    "Use it": (
+        *("install", "sketch-infer", "input", "python", "search", "web"),
+        *("contract", "device", "receipts", "ray", "faults"),
+    ),
     "Your own network": ("export", "int8", "train", "model-card", "quickdraw-40", "quickdraw-345"),
     "How it works": ("model-file", "proof", "speed", "onnxruntime", "gpu"),
     "Reference": ("api", "contributing", "security", "changelog"),
