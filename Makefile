@@ -134,11 +134,11 @@ hub: $(ALL_MODELS) ## Put together the folders of both models for the Hugging Fa
 	$(BIN)/python models/hub_folder.py quickdraw-40 dist/hub/quickdraw-40
 	$(BIN)/python models/hub_folder.py quickdraw-345 dist/hub/quickdraw-345
 
-release: setup ## Check version and changelog, then build wheel, npm package (once it is public) and checksums into dist/
+release: setup ## Check version and changelog, then build wheel, npm package and checksums into dist/
 	@test -z "$$(git status --porcelain)" || { echo "not ready to release: there are uncommitted changes"; exit 2; }
 	@$(BIN)/python .ci/release.py check
 	@$(MAKE) --no-print-directory wheel
-	@grep -q '"private": true' $(WEB)/package.json || (cd $(WEB) && npm pack --silent --pack-destination $(CURDIR)/dist)
+	@$(MAKE) --no-print-directory npm
 	@$(BIN)/python .ci/release.py sums
 
 web: $(WEB_PAGE) ## Build the page that classifies what one draws into runtime/web/dist (needs Node >= 20)

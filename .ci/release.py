@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 VERSION_FILE = "runtime/sketch_infer/_version.py"
+NPM_PACKAGE = "runtime/web/npm/package.json"
 DIST = Path("dist")
 
 
@@ -19,10 +20,10 @@ def problems(version: str) -> list[str]:
     newest = entries.partition("\n")[0]
     if not re.fullmatch(rf"{re.escape(version)} - \d{{4}}-\d\d-\d\d", newest):
         found.append(f"expected '## {version} - YYYY-MM-DD' as the newest entry of CHANGELOG.md, found '## {newest}'")
-    package = json.loads(_text("runtime/web/package.json"))
-    versions = {"CITATION.cff": _line(r"version: (.+)", "CITATION.cff")}
-    if not package.get("private"):
-        versions["runtime/web/package.json"] = package["version"]
+    versions = {
+        "CITATION.cff": _line(r"version: (.+)", "CITATION.cff"),
+        NPM_PACKAGE: json.loads(_text(NPM_PACKAGE))["version"],
+    }
     found += [
         f"expected version {version} in {path}, found {other}" for path, other in versions.items() if other != version
     ]

@@ -4,6 +4,7 @@ import { env, InferenceSession, Tensor } from "onnxruntime-web/wasm";
 import { isIntact, MAX_POINTS, type ModelMetadata, readMetadata } from "./model_file";
 import { checkProbes, type Outputs, type SelfCheck } from "./parity";
 
+export { Taught } from "./taught";
 export type { SelfCheck };
 
 /** A point of a stroke, x to the right and y down, in any unit. */
@@ -19,6 +20,8 @@ export type Prediction = Candidate & {
   top: Candidate[];
   /** What the network says for each class, in the order of `labels`; `Taught` compares drawings by it. */
   logits: number[];
+  /** Whether the drawing is probably none of the classes; always false for a file that has no threshold for it. */
+  rejected: boolean;
   /** Steps from corner to corner that the drawing has; the network reads the first `sequenceLength` of them. */
   steps: number;
   /** Whether the drawing has more than those, so that the rest of it was not read. */
@@ -36,6 +39,8 @@ export class Classifier {
   /** Steps from corner to corner that the network reads of a drawing. */
   readonly sequenceLength: number;
   readonly contentSha256: string;
+  /** Probability of the likeliest class below which a drawing is `rejected`; null for a file that has none. */
+  readonly rejectBelow: number | null;
   private warned = false;
 
   private constructor(
@@ -44,11 +49,12 @@ export class Classifier {
     /** Whether the file's sha256 was checked, which browsers offer on https and localhost only. */
     readonly hashChecked: boolean,
   ) {
-    const { labels, precision, sequenceLength, contentSha256 } = metadata;
+    const { labels, precision, sequenceLength, contentSha256, rejectBelow } = metadata;
     this.labels = labels;
     this.precision = precision;
     this.sequenceLength = sequenceLength;
     this.contentSha256 = contentSha256;
+    this.rejectBelow = rejectBelow;
   }
 
   /**
@@ -83,6 +89,7 @@ export class Classifier {
       throw new RangeError("expected coordinates within float32, found larger ones; use a smaller unit");
     }
     answers.sort((one, other) => other.probability - one.probability);
+    const rejected = answers[0]!.probability < (this.rejectBelow ?? 0);
     const steps = Number(found.steps[0]);
     const cut = steps > this.sequenceLength;
     if (cut && !this.warned) {
@@ -93,6 +100,7 @@ export class Classifier {
     return {
       ...answers[0]!,
       top: answers.slice(0, options.top ?? 5),
+      rejected,
       logits: Array.from(found.logits),
       steps,
       cut,

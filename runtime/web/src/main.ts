@@ -57,7 +57,7 @@ function showNothing(message: string, finished: boolean): void {
 }
 
 function showPrediction(
-  { top, corners, aspect, logits, steps, cut, read, milliseconds }: Answer,
+  { top, rejected, corners, aspect, logits, steps, cut, read, milliseconds }: Answer,
   finished: boolean,
 ): void {
   bars.forEach(({ row, label, bar, percent: share }, i) => {
@@ -69,10 +69,12 @@ function showPrediction(
   });
   const { label, probability } = top[0]!;
   const symbol = lessons.answer(logits, finished);
-  byId("top").textContent = symbol ?? label;
-  byId("top").className = "";
+  const said = symbol ?? (rejected ? "None of these" : label);
+  byId("top").textContent = said;
+  byId("top").className = rejected && !symbol ? "none" : "";
   byId("hit").hidden = !(label === prompted && probability > SURE);
-  if (finished) byId("spoken").textContent = symbol ? `${symbol}, your symbol` : `${label}, ${percent(probability)}`;
+  if (finished && symbol) byId("spoken").textContent = `${symbol}, your symbol`;
+  else if (finished) byId("spoken").textContent = rejected ? said : `${label}, ${percent(probability)}`;
   byId("latency").textContent = `${milliseconds.toFixed(1)} ms: preparing the points, and the network`;
   drawSeen(corners, aspect);
   byId("points").textContent = cut

@@ -30,6 +30,8 @@ export type ModelMetadata = {
   tolerance: number;
   probes: Probes;
   contentSha256: string;
+  /** Probability of the likeliest class below which a drawing is probably none of the classes; null if unknown. */
+  rejectBelow: number | null;
 };
 
 /** Read the metadata of a model file; throws an Error that says what is wrong with it. */
@@ -60,7 +62,9 @@ export async function readMetadata(content: Uint8Array): Promise<ModelMetadata> 
     logits: await decodeArray(json.logits.base64, counts.length * labels.length),
   };
   const sequenceLength = Number(value("sequence_length"));
-  return { labels, sequenceLength, precision, tolerance, probes, contentSha256: value("content_sha256") };
+  const rejectBelow = JSON.parse(props.get(`${PREFIX}reject_below`) ?? "null") as number | null;
+  const contentSha256 = value("content_sha256");
+  return { labels, sequenceLength, precision, tolerance, probes, contentSha256, rejectBelow };
 }
 
 /** Tell whether the content is what was exported; null where the browser offers no sha256 (neither https nor localhost). */

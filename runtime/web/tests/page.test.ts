@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Browser, CDPSession, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { readMetadata } from "../src/model_file";
 import { checked, draw, expectText, launch, open, ROOT, SCREENSHOTS, sample, serve } from "./browser";
 
 let browser: Browser;
@@ -71,6 +72,19 @@ describe("the page", () => {
     expect(await page.locator("#seen .line").getAttribute("d")).toMatch(/^M\d+ \d+L/);
   });
 
+  test("gives no label to what is probably none of the classes", async () => {
+    await draw(page, [
+      [
+        [0, 255],
+        [128, 128],
+      ],
+    ]);
+    await expectText(spoken(page), /, \d+|None of these/);
+    const share = parseFloat((await page.locator("#bars .percent").first().textContent())!);
+    const { rejectBelow } = await readMetadata(readFileSync(`${ROOT}../../dist/points.onnx`));
+    expect((await top(page).textContent()) === "None of these").toBe(share < 100 * rejectBelow!);
+  });
+
   test("answers while the pen is down", async () => {
     await page.locator("#pad").hover();
     await page.mouse.down();
@@ -132,7 +146,7 @@ describe("the page", () => {
     for (const key of ["ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"]) await press(key, 5);
     await press("Space", 1);
     await expect.poll(() => page.locator("#seen .line").getAttribute("d")).toBe("M0 0L255 0L255 255L0 255L0 0");
-    await expectText(spoken(page), /, \d+/);
+    await expectText(spoken(page), /, \d+|None of these/);
   });
 
   test("reads coalesced points", async () => {
