@@ -57,7 +57,11 @@ def test_what_is_not_ready_is_named(repository: Path, file: str, old: str, new: 
 def test_the_sums_are_those_of_this_version_alone(repository: Path) -> None:
     dist = repository / "dist"
     dist.mkdir()
-    for name in ("sketch_infer-1.2.0-py3-none-any.whl", "sketch_infer-1.1.0-py3-none-any.whl", "sketch-infer-1.2.0.tgz"):
+    for name in (
+        "sketch_infer-1.2.0-py3-none-any.whl",
+        "sketch_infer-1.1.0-py3-none-any.whl",
+        "sketch-infer-1.2.0.tgz",
+    ):
         (dist / name).write_text(name, encoding="utf-8")
     assert release(repository, "sums").returncode == 0
     lines = [line.split("  ") for line in (dist / "SHA256SUMS").read_text(encoding="utf-8").splitlines()]
