@@ -2,5 +2,11 @@
 
 from sketch_search.cli import main
 
-if __name__ == "__main__":
+
+def run() -> None:
+    """Run the command, under its name whichever way it was started."""
     main(prog_name="sketch-search")
+
+
+if __name__ == "__main__":
+    run()
