@@ -71,8 +71,9 @@ def read_page(_: Sphinx, name: str, content: list[str]) -> None:
         path = (ROOT / PurePosixPath(source).parent / target).resolve().relative_to(ROOT).as_posix()
         if path in PAGES:
             return f"[{text}](/{PAGES[path]}{anchor or ''})"
-        # What is on no page of the site is named.
-        return match[0] if path.startswith("docs/") else f"{text} (`{path}`)"
+        if path.startswith("docs/"):
+            return f"[{text}](/{path.removeprefix('docs/')}{anchor or ''})"
+        return f"{text} (`{path}`)"  # on no page of the site
 
     content[0] = re.sub(r"\[([^]]*)\]\((?!\w+:)([^)#\s]+)(#[^)\s]*)?\)", to_site, content[0])
 
