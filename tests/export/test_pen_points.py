@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 
 from sketch_export import export_onnx, prove
 from sketch_export.checks.layers import compare_layers
@@ -186,3 +187,15 @@ def test_the_command_writes_it(sketch_export: Run, tmp_path: Path) -> None:
     assert refused.exit_code == 2
     assert "--input points takes no --initial-state" in refused.stderr
     assert not path.exists()
+
+
+def test_the_commands_that_compare_strokes_refuse_it(sketch_export: Run, points_onnx: Path, tmp_path: Path) -> None:
+    folder = ROOT / "benchmarks" / "data" / "quickdraw_test"
+    refused = sketch_export("evaluate", points_onnx, folder)
+    assert refused.exit_code == 2
+    assert "reads pen points; evaluate the file without --input points" in refused.stderr
+    checkpoint = tmp_path / "weights.pt"
+    torch.save(make_model().state_dict(), checkpoint)
+    refused = sketch_export("verify", points_onnx, "--checkpoint", checkpoint, "--strokes", folder, "--provider", "cpu")
+    assert refused.exit_code == 2
+    assert "reads pen points" in refused.stderr

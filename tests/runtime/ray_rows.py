@@ -45,11 +45,7 @@ def expected(model: Path, *sources: str) -> tuple[list[Any], np.ndarray, list[st
     for path in expand_folders(sources):
         with Classifier(model, "cpu") as classifier:
             for sketches, predictions in classify_sketches(classifier, read_sketches(path, listener=reading), reading):
-                # Shards have no aspect: it is the drawing's, and a data set of strokes does not know it.
-                records += [
-                    {key: value for key, value in record.items() if key != "aspect"}
-                    for record in to_records(sketches, predictions, 5)
-                ]
+                records += to_records(sketches, predictions, 5)
                 logits.append(predictions.logits)
     return records, np.concatenate(logits), reading.messages
 
@@ -71,6 +67,7 @@ def same(rows: list[Any], logits: np.ndarray, model: Path, *sources: str) -> boo
     assert len(rows) == len(records)
     places = [order[row["source"], row["index"]] for row in rows]
     for row in rows:
+        row["aspect"] = pytest.approx(row["aspect"], abs=0, rel=1e-6)
         for candidate in (row, *row["top"]):  # parquet has float32
             candidate["probability"] = pytest.approx(candidate["probability"], abs=0, rel=1e-7)
     assert [records[place] for place in places] == rows

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sketch_infer import Classifier, InputError, ProviderError, drawing_to_sketch
+from sketch_infer import Classifier, InputError, ProviderError, TruncationWarning, drawing_to_sketch
 from sketch_infer.checks.self_check import self_check
 from sketch_infer.strokes.pen_lines import PenLines
 from sketch_infer.strokes.pen_points import from_pen_points, network_input, to_pen_points
@@ -57,6 +57,22 @@ def test_rows_of_x_y_and_pen_are_drawings_for_both_models(of_points: Classifier,
             classifier.predict_points([house, house * 2])
         with pytest.raises(InputError, match="drawing 0: expected at least 2 points"):
             classifier.predict_points([house[:1]])
+
+
+def test_what_is_cut_is_told_once(
+    of_points: Classifier, of_strokes: Classifier, sketch_infer: Run, tmp_path: Path
+) -> None:
+    zigzag = [[list(range(0, 200, 4)), [0, 60] * 25]]
+    points = to_pen_points(PenLines.of([HOUSE, zigzag]))
+    for classifier in (of_points, of_strokes):
+        with pytest.warns(TruncationWarning, match="cut 1 of 2 sketches to 24 points"):
+            classifier.predict_points(points)
+    raw = tmp_path / "raw.ndjson"
+    raw.write_text("".join(json.dumps({"drawing": one}) + "\n" for one in (HOUSE, zigzag)))
+    answered = sketch_infer(raw, "--model", tiny.OF_POINTS, "--provider", "cpu")
+    assert answered.exit_code == 0
+    assert answered.stderr.count("cut 1 of 2 sketches to the network's 24 points") == 1
+    assert "TruncationWarning" not in answered.stderr
 
 
 def test_pen_points_and_lines_are_the_same_drawings() -> None:

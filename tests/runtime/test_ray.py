@@ -20,8 +20,9 @@ import pyarrow.parquet
 from ray.cluster_utils import Cluster
 
 from sketch_infer import InputError, OutputError
-from sketch_infer.errors import EngineError
+from sketch_infer.errors import EngineError, ModelFileError
 from sketch_infer.ray import SketchPredictor, predict_dataset, read_dataset, shards, source, write_dataset
+from tests import tiny
 from tests.docs.pages import CLI_COMMANDS
 from tests.runtime.ray_rows import drawing, expected, found, same, write_inputs
 from tests.support import SAMPLES, Run
@@ -239,6 +240,15 @@ def test_strokes_that_are_none_are_refused(tiny_onnx: Path) -> None:
         predictor(pa.table({"x": [1]}))
     with pytest.raises(InputError, match="batch_format='pyarrow'"):
         predictor({"strokes": np.zeros(3)})
+
+
+def test_a_model_of_pen_points_is_refused(inputs: Path) -> None:
+    for refused in (
+        lambda: predict_dataset(read_dataset(str(inputs)), tiny.OF_POINTS),
+        lambda: SketchPredictor(tiny.OF_POINTS),
+    ):
+        with pytest.raises(ModelFileError, match="use the model that sketch-export wrote without --input points"):
+            refused()
 
 
 def test_gpus_are_asked_for_an_actor(monkeypatch: pytest.MonkeyPatch, tiny_onnx: Path) -> None:

@@ -13,6 +13,7 @@ from sketch_infer.checks.evaluation import Evaluation, evaluate
 from sketch_infer.errors import InputError, ModelFileError
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.providers import ProviderChoice
+from sketch_infer.model.contract import POINTS
 from sketch_infer.readers.files import expand_folders, read_sketches
 from sketch_infer.readers.listener import CollectingListener
 from sketch_infer.readers.sketch import Sketch
@@ -167,7 +168,14 @@ def _labels(sketches: Sequence[Sketch], classes: Sequence[str]) -> npt.NDArray[n
 
 
 def _open(path: Path, provider: ProviderChoice) -> Classifier | Checkpoint:
-    return Classifier(path, provider) if path.suffix == ".onnx" else load_checkpoint(path)
+    if path.suffix != ".onnx":
+        return load_checkpoint(path)
+    classifier = Classifier(path, provider)
+    if classifier.metadata.input_form == POINTS:
+        raise ModelFileError(
+            f"{path}: reads pen points; evaluate the file without --input points, whose answers are the same"
+        )
+    return classifier
 
 
 def _traits(path: Path, network: Classifier | Checkpoint) -> tuple[tuple[str, ...], int]:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from sketch_infer.cli.console import note, say, terminal_width
 from sketch_infer.cli.progress import CommandReading
 from sketch_infer.errors import InputError, ParityError, SkippedError
-from sketch_infer.inference.classifier import Classifier
+from sketch_infer.inference.classifier import Classifier, TruncationWarning
 from sketch_infer.inference.stream import classify_sketches, take_block
 from sketch_infer.model.contract import POINTS
 from sketch_infer.readers.files import can_be_read_again, read_sketches
@@ -99,6 +100,7 @@ class Job:
 
     def _classify(self, writer: Writer | None, with_bar: bool = True, flush: bool = False) -> None:
         length = self._classifier.metadata.sequence_length
+        warnings.simplefilter("ignore", TruncationWarning)  # one line at the end says how many were cut
         with self._reading.bar(self._sources if with_bar else ["-"]):
             for sketches, predictions in classify_sketches(self._classifier, self._sketches, self._reading):
                 if writer:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sketch_infer.array_types import FloatArray
 from sketch_infer.inference.cuda import CUDA
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import OUTPUTS, POINTS
+from sketch_infer.model.contract import OUTPUTS, POINTS, STEPS
 from sketch_infer.strokes.preprocess import n_points, to_batch
 
 DEFAULT_BATCH_SIZE = 16
@@ -44,7 +44,7 @@ def run_all(
 
     Returns:
         the outputs by name, as `Session.run` has them, in the order of the sketches, and how many of these were
-        cut to the model's sequence length; none is known of pen points, which the model cuts itself.
+        cut to the model's sequence length.
 
     Raises:
         ModelFileError: if ONNX Runtime fails on a chunk.
@@ -59,8 +59,12 @@ def run_all(
 
     def run_chunk(rows: np.ndarray) -> int:
         chosen = [sketches[row] for row in rows]
-        batch, n_cut = (chosen, 0) if of_points else to_batch(chosen, session.metadata.sequence_length)
-        for name, values in session.run(batch, outputs=outputs).items():
+        length = session.metadata.sequence_length
+        batch, n_cut = (chosen, 0) if of_points else to_batch(chosen, length)
+        answers = session.run(batch, outputs=(*outputs, STEPS) if of_points else outputs)
+        if of_points:
+            n_cut = int((answers.pop(STEPS) > length).sum())
+        for name, values in answers.items():
             found[name][rows] = values
         return n_cut
 

@@ -109,7 +109,7 @@ class Session:
         Returns:
             the outputs by name: log_probs and logits, each float32 (batch, classes), embedding, float32 (batch,
             code_bits), and code, uint8 (batch, code_bits / 8). From pen points, NaN for a drawing that cannot be used,
-            and a code of zeros.
+            and a code of zeros; and there also strokes and steps, as `contract` has them.
 
         Raises:
             InputError: if the sketches' shape or dtype is not as above, they are more than `max_rows`, the model has no

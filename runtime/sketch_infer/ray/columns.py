@@ -17,6 +17,7 @@ READ = pa.schema(
         ("source", pa.string()),
         ("index", pa.int64()),
         ("strokes", pa.list_(pa.float32())),  # dx, dy, pen of one point after the other
+        ("aspect", pa.float64()),
         ("error", pa.string()),
     ]
 )
@@ -26,6 +27,7 @@ READ = pa.schema(
 def answers(logits: bool) -> pa.Schema:
     """Return the columns that the model adds: null where there is an error instead."""
     fields = [("label", pa.string()), ("probability", pa.float32()), ("top", CANDIDATES)]
+    fields.append(("aspect", pa.float32()))
     if logits:
         fields.append(("logits", pa.list_(pa.float32())))
     return pa.schema([*fields, ("cut", pa.bool_()), ("error", pa.string())])
@@ -35,7 +37,7 @@ def shard(logits: bool) -> pa.Schema:
     """Return the columns of a shard, those of `--output FILE.parquet`, and logits after them."""
     text = pa.dictionary(pa.int32(), pa.string())
     fields = [("source", text), ("index", pa.int64()), ("label", text), ("probability", pa.float32())]
-    fields.append(("top", CANDIDATES))
+    fields += [("top", CANDIDATES), ("aspect", pa.float32())]
     if logits:
         fields.append(("logits", pa.list_(pa.float32())))
     return pa.schema(fields)
@@ -52,6 +54,7 @@ class ReadRows:
         self._sources: list[str] = []
         self._indices: list[int | None] = []
         self._strokes: list[FloatArray] = []
+        self._aspects: list[float | None] = []
         self._errors: list[str | None] = []
         self.n_bytes = 0
 
@@ -60,16 +63,19 @@ class ReadRows:
 
     def add(self, sketch: Sketch) -> None:
         """Add a sketch, without the padding at its end, which would only be carried about."""
-        self._append(sketch.source, sketch.index, sketch.strokes[: n_points(sketch.strokes)], None)
+        self._append(sketch.source, sketch.index, sketch.strokes[: n_points(sketch.strokes)], sketch.aspect, None)
 
     def add_error(self, source: str, reason: str) -> None:
         """Add a row that cannot be used."""
-        self._append(source, None, np.empty((0, INPUT_SIZE), np.float32), reason)
+        self._append(source, None, np.empty((0, INPUT_SIZE), np.float32), None, reason)
 
-    def _append(self, source: str, index: int | None, strokes: FloatArray, error: str | None) -> None:
+    def _append(
+        self, source: str, index: int | None, strokes: FloatArray, aspect: float | None, error: str | None
+    ) -> None:
         self._sources.append(as_unicode(source))
         self._indices.append(index)
         self._strokes.append(strokes)
+        self._aspects.append(aspect)
         self._errors.append(error)
         self.n_bytes += strokes.nbytes
 
@@ -78,7 +84,7 @@ class ReadRows:
         ends = np.cumsum([0, *(strokes.size for strokes in self._strokes)], dtype=np.int32)
         values = pa.array(np.concatenate(self._strokes, axis=0).ravel())
         strokes = pa.ListArray.from_arrays(pa.array(ends), values)
-        table = pa.table([self._sources, self._indices, strokes, self._errors], schema=READ)
+        table = pa.table([self._sources, self._indices, strokes, self._aspects, self._errors], schema=READ)
         self.__init__()  # type: ignore[misc]
         return table
 

@@ -8,7 +8,7 @@ import ray
 from sketch_infer.errors import EngineError
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.installed import find_model
-from sketch_infer.ray.predictor import SketchPredictor
+from sketch_infer.ray.predictor import SketchPredictor, refuse_points
 from sketch_infer.ray.source import cluster_cores
 from sketch_infer.readers.sketch import InputFormat, OnError, check_on_error
 
@@ -55,7 +55,7 @@ def predict_dataset(
         on_error: "stop" at a row that cannot be used, or "skip": its answers are null and `error` says why.
 
     Returns:
-        the rows with label, probability, top, cut, error, and logits if requested; without strokes and drawing.
+        the rows with label, probability, top, aspect, cut, error, and logits if requested; without strokes and drawing.
 
     Raises:
         InputError: if `on_error` is another word.
@@ -64,7 +64,8 @@ def predict_dataset(
     """
     check_on_error(on_error)
     path = find_model(model)
-    Classifier(path, "cpu", threads=1, labels=labels, reject=reject).close()  # one error here, and not one an actor
+    with Classifier(path, "cpu", threads=1, labels=labels, reject=reject) as classifier:
+        refuse_points(classifier)  # one error here, and not one an actor
     return dataset.map_batches(
         SketchPredictor,
         fn_constructor_args=[ray.put(path.read_bytes())],

@@ -8,10 +8,11 @@ import pyarrow as pa
 import ray
 
 from sketch_infer.array_types import FloatArray
-from sketch_infer.errors import InputError
+from sketch_infer.errors import InputError, ModelFileError
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.inference.stream import classify_sketches
+from sketch_infer.model.contract import POINTS
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.ray.columns import answers, strokes_of
 from sketch_infer.readers.drawings import Row, prepare_drawings
@@ -23,6 +24,19 @@ from sketch_infer.strokes.rows import RowForm, prepare
 from sketch_infer.writers.text import to_records
 
 _INPUTS = ("strokes", "drawing")
+
+
+def refuse_points(classifier: Classifier) -> None:
+    """Refuse a model that reads pen points, which the rows of a data set do not hold.
+
+    Raises:
+        ModelFileError: if it does.
+    """
+    if classifier.metadata.input_form == POINTS:
+        raise ModelFileError(
+            "the model reads pen points, and on Ray rows are prepared before; use the model that "
+            "sketch-export wrote without --input points, whose answers are the same"
+        )
 
 
 class SketchPredictor:
@@ -45,7 +59,7 @@ class SketchPredictor:
 
     Raises:
         InputError: if `on_error` is another word.
-        ModelFileError: if the model cannot be used.
+        ModelFileError: if the model cannot be used, or reads pen points.
         ProviderError: if CUDA was asked for and did not start.
     """
 
@@ -68,6 +82,7 @@ class SketchPredictor:
             self._classifier = Classifier(file, provider, batch_size, 1, labels, reject)
         else:
             self._classifier = Classifier(model, provider, batch_size, 1, labels, reject)
+        refuse_points(self._classifier)
         self._top_k, self._logits = top_k, logits
         self._input_format, self._skips = input_format, on_error == "skip"
 
@@ -79,8 +94,9 @@ class SketchPredictor:
                 them, or `drawing`, strokes in Quick, Draw! form; rows with an `error` are passed on.
 
         Returns:
-            the batch's other columns; label, probability, top and, where asked for, logits, float32; cut, whether
-            points beyond the network's length were left out; error.
+            the batch's other columns; label, probability, top, aspect (the drawing's width / height, from a column of
+            that name beside strokes, else 1) and, where asked for, logits, float32; cut, whether points beyond the
+            network's length were left out; error.
 
         Raises:
             InputError: if there is no such column or, with "stop", a row cannot be used.
@@ -129,7 +145,7 @@ class SketchPredictor:
             column = column.cast(pa.list_(pa.float32()))
         except pa.ArrowException as error:
             raise InputError(f"expected strokes as list<float>, 3 numbers per point, found {column.type}") from error
-        sources, indices = _column(batch, "source"), _column(batch, "index")
+        sources, indices, aspects = (_column(batch, name) for name in ("source", "index", "aspect"))
         sketches = {}
         for row, values in enumerate(strokes_of(column)):
             if outcomes[row]["error"] is not None:
@@ -143,7 +159,8 @@ class SketchPredictor:
             else:
                 # A message may name them; a data set that has none is called what it is.
                 index = row if indices[row] is None else indices[row]
-                sketches[row] = Sketch(str(sources[row] or "a batch"), index, strokes)
+                aspect = 1.0 if aspects[row] is None else float(aspects[row])
+                sketches[row] = Sketch(str(sources[row] or "a batch"), index, strokes, aspect=aspect)
         return sketches
 
 
