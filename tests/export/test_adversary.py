@@ -1,13 +1,15 @@
 """The search for sketches on which ONNX Runtime and float64 part."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.adversary.__main__ import judge, search
+from benchmarks.adversary.__main__ import RESULTS, Judged, judge, search, to_markdown
 from benchmarks.adversary.kernel import measure_activations
 from benchmarks.adversary.search import climb
 from sketch_infer.inference.session import Session
+from tests.docs.pages import read_page
 from tests.networks import make_model
 from tests.support import random_sketches
 
@@ -36,3 +38,10 @@ def test_a_small_search(tiny_onnx: Path) -> None:
     assert 0 < worst.eager < 1e-5
     assert worst.apart["fast"] <= worst.onnx["fast"] + worst.eager
     assert worst.same_label
+
+
+def test_the_table_of_the_docs_is_of_the_results() -> None:
+    found = json.loads(RESULTS.read_text())
+    assert to_markdown({graph: Judged(**one) for graph, one in found["worst"].items()}) in read_page("docs/proof.md")
+    for one in found["activations"]:
+        assert f"{one['onnxruntime']:.1e}".replace("e-0", "e-") in read_page("docs/proof.md")
