@@ -14,6 +14,7 @@ from sketch_export.passes.head_blocks import quantize_whole_head, skip_head_bloc
 from sketch_export.passes.int8_lstm import quantize_lstms
 from sketch_export.passes.linear_stem import fold_stem
 from sketch_export.passes.low_rank_head import factor_head, quantize_factored_head
+from sketch_export.passes.reached_steps import drop_unreached_steps
 from sketch_export.passes.reverse_padding import STATE_TOLERANCE, skip_reverse_padding
 from sketch_export.passes.tools.settling import DoesNotSettle
 from sketch_export.plain_graph import lstm_nodes
@@ -53,12 +54,14 @@ def make_fast(model: ir.Model, sketches: FloatArray, precision: Precision = "fp3
     else:
         skip_reverse_padding(model, state_tolerance)
         try:
-            tail = skip_forward_padding(model, sketches, logit_budget)
+            tail = skip_forward_padding(model, sketches, logit_budget, precision == "int8")
             model.metadata_props[SETTLE_STEPS] = str(tail.steps)
         except DoesNotSettle as error:
             notes.append(f"padding is not skipped in the forward direction: {error}")
     if precision == "int8":
         bound_points(model)
+    drop_unreached_steps(model)
+    if precision == "int8":
         quantize_factored_head(model)
         quantize_whole_head(model)
         quantize_lstms(model)

@@ -20,6 +20,7 @@ from sketch_export.passes.forward_padding import skip_forward_padding
 from sketch_export.passes.head_blocks import skip_head_blocks
 from sketch_export.passes.linear_stem import fold_stem
 from sketch_export.passes.low_rank_head import FACTORED_HEAD, factor_head
+from sketch_export.passes.reached_steps import drop_unreached_steps
 from sketch_export.passes.reverse_padding import skip_reverse_padding
 from sketch_export.passes.tools.editor import constant_array
 from sketch_export.passes.tools.settling import DoesNotSettle
@@ -29,8 +30,11 @@ from sketch_export.trace import trace
 from sketch_infer.array_types import FloatArray
 from sketch_infer.checks.parity import FP32_TOLERANCE
 from sketch_infer.errors import SketchError
+from sketch_infer.inference.installed import default_model
 from sketch_infer.inference.session import Session
 from sketch_infer.model.contract import Precision
+from sketch_infer.readers.files import read_sketches
+from sketch_infer.strokes.preprocess import to_batch
 from sketch_models import SketchRNN, SketchRNNConfig, run_eager
 from tests.networks import make_model
 
@@ -49,7 +53,11 @@ PASSES: dict[str, tuple[Callable[[ir.Model], object], ...]] = {
     "forward": (split_directions, skip_forward),
     "reverse and head": (split_directions, skip_reverse_padding, skip_head_blocks),
     "head": (split_directions, factor_head),
-    "all": (fold_stem, split_directions, factor_head, skip_reverse_padding, skip_forward, skip_head_blocks),
+    "reached": (split_directions, factor_head, skip_reverse_padding, skip_forward, drop_unreached_steps),
+    "all": (
+        *(fold_stem, split_directions, factor_head, skip_reverse_padding, skip_forward),
+        *(drop_unreached_steps, skip_head_blocks),
+    ),
 }
 
 
@@ -269,6 +277,23 @@ def test_cost_grows_with_the_points_drawn(low_rank_bytes: bytes) -> None:
     np.testing.assert_array_equal(steps["forward"], np.minimum(steps["reverse"] + further, every))
 
 
+@pytest.mark.parametrize("name", ["plain_bytes", "low_rank_bytes"])
+def test_an_lstm_is_given_the_steps_of_its_longest_row(request: pytest.FixtureRequest, name: str) -> None:
+    graph = ir.from_proto(onnx.load_from_string(request.getfixturevalue(name)))
+    make_fast(graph, probe_sketches(LENGTH)[1])
+    strokes = proof_strokes(4, LENGTH)
+    strokes[:, 20:] = 0
+    strokes[1, 10:] = 0
+    for direction in ("forward", "reverse"):
+        lstm = direction_node(graph, direction)
+        lengths, y = lstm.inputs[4], lstm.outputs[0]
+        assert lengths is not None
+        longest = run(graph, strokes, expose(graph, str(lengths.name))).max()
+        assert longest < LENGTH - 10
+        given = longest if is_factored(graph) else LENGTH - 10
+        assert len(run(graph, strokes, expose(graph, str(y.name)))) == given
+
+
 @pytest.mark.parametrize("rank", [0, 4])
 def test_late_rows_go_on_alone(rank: int) -> None:
     model = long_model(sequence_length=LENGTH, rank=rank)
@@ -327,9 +352,15 @@ def test_plain_and_fast_have_one_signature(tiny_onnx: Path, tiny_plain_onnx: Pat
         assert fast_values == plain_values
 
 
-def test_no_probe_of_the_default_model_settles_late(default_onnx: Path) -> None:
-    model = onnx.load(default_onnx)
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_hardly_a_real_drawing_settles_late(precision: Precision, drawings_folder: Path) -> None:
+    path = default_model(precision)
+    model = onnx.load(path)
     model.graph.output.append(onnx.helper.make_tensor_value_info("forward.late", onnx.TensorProto.BOOL, None))
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    strokes = Session(default_onnx, "cpu").metadata.probes.sketches
-    assert not session.run(["forward.late"], {"strokes": strokes})[0].any()
+    metadata = Session(path, "cpu").metadata
+    assert not session.run(["forward.late"], metadata.probes.feeds())[0].any()
+    files = sorted(drawings_folder.glob("*.ndjson.gz"))[::8]
+    drawings = [sketch.strokes for file in files for sketch in read_sketches(str(file))]
+    late = session.run(["forward.late"], {"strokes": to_batch(drawings, metadata.sequence_length)[0]})[0]
+    assert late.mean() <= 0.01

@@ -5,6 +5,7 @@
     low_rank_head     the head reads a few weighted sums over time, where its weights allow
     reverse_padding   the reverse direction starts at the last point drawn, not at the end of the padding
     forward_padding   the forward direction stops soon after it
+    reached_steps     an LSTM is given the steps that its batch's longest row takes
     head_blocks       a head whose weights do not allow that reads the steps that were computed and no others
     branch_constants  what a branch reads on the host comes from the branch itself, as CUDA wants it
 

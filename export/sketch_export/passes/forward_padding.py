@@ -25,13 +25,16 @@ LOGIT_BUDGET = 0.4 * FP32_TOLERANCE
 """Largest error that this pass may add to a logit: below half of what is allowed where no logit is larger than 1."""
 
 
-def skip_forward_padding(model: ir.Model, sketches: FloatArray, budget: float = LOGIT_BUDGET) -> Tail:
+def skip_forward_padding(
+    model: ir.Model, sketches: FloatArray, budget: float = LOGIT_BUDGET, int8: bool = False
+) -> Tail:
     """Let the forward direction stop soon after each sketch's last point. `split_directions` comes first.
 
     Args:
         model: the graph.
         sketches: samples that decide how soon, float32 (N, sequence_length, 3); the answers hold for all others too.
         budget: largest error of a logit.
+        int8: whether the LSTM is going to be one in int8.
 
     Raises:
         DoesNotSettle: if the network does not come to rest; the graph is left as it was.
@@ -39,7 +42,8 @@ def skip_forward_padding(model: ir.Model, sketches: FloatArray, budget: float = 
     lstm, weight = direction_node(model, "forward"), head_weight(model, "forward")
     cell, stem, steps = Cell.of(lstm), read_stem(model), len(weight)
     drawn_states = _states_after_drawing(cell, stem.features(sketches), sketches)
-    tail = find_tail(cell, stem.bias, weight, drawn_states, budget)
+    resting = cell.with_int8_weights() if int8 else cell
+    tail = find_tail(resting, stem.bias, weight, drawn_states, budget, int8)
 
     editor = GraphEditor(model.graph)
     further = editor.op("Add", drawn_steps(model, editor, steps), _steps(editor, tail.steps), name="forward.wanted")

@@ -20,6 +20,9 @@ from sketch_infer.array_types import Array, Float64Array
 FACTORED_HEAD = "fc_mu1.{}.modes"
 """Initializer of a direction's modes."""
 
+POOLED = "pooled.{}.flat_sums"
+"""Value of a factored head: the sums over time, (sums, batch * hidden)."""
+
 _LEVELS = 127
 """Integers that store the modes are -127 to 127: no sum of products of them is taken."""
 
@@ -73,13 +76,12 @@ def _factor(weight: Float64Array, budget: float) -> tuple[Array, Array] | None:
 def _pool(model: ir.Model, direction: str, times: Array, modes: Array) -> None:
     """Let a direction's head read sums over time."""
     reader, head = head_reader(model, direction), head_of(model, direction)
-    (steps, rank), (_, hidden, classes) = times.shape, modes.shape
+    rank, hidden, classes = modes.shape
     editor = GraphEditor(model.graph)
     name = f"pooled.{direction}"
-    flat_shape = editor.constant(f"{name}.flat_shape", [steps, -1])
-    flat = editor.op("Reshape", reader.inputs[0], flat_shape, name=f"{name}.flat")
+    flat = editor.op("Reshape", reader.inputs[0], editor.constant("flat", [0, -1]), name=f"{name}.flat")
     over_time = editor.constant(HEAD_TIMES.format(direction), np.ascontiguousarray(times.T))
-    pooled = editor.op("MatMul", over_time, flat, name=f"{name}.flat_sums")
+    pooled = editor.op("MatMul", over_time, flat, name=POOLED.format(direction))
     pooled = editor.op("Reshape", pooled, editor.constant(f"{name}.shape", [rank, -1, hidden]), name=name)
     editor.insert_before(reader)
     reader.replace_input_with(0, pooled)

@@ -1,12 +1,13 @@
 """One direction of an LSTM layer in numpy and float64, for what the passes compute at export."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 import onnx_ir as ir
 
 from sketch_export.passes.tools.editor import constant_array
+from sketch_export.passes.tools.int8_weights import H_STEPS, quantize
 from sketch_infer.array_types import Float64Array
 
 
@@ -30,10 +31,20 @@ class Cell:
         weight, recurrent, bias = (constant_array(value)[0].astype(np.float64) for value in lstm.inputs[1:4])
         return cls(weight, recurrent, bias.reshape(2, -1).sum(axis=0))
 
+    def with_int8_weights(self) -> Self:
+        """Return the cell with the recurrent weights that its int8 form has."""
+        integers, scale = quantize(self.recurrent_weight)
+        return replace(self, recurrent_weight=integers * scale[:, None].astype(np.float64))
+
     @property
     def hidden_size(self) -> int:
         """Units of h."""
         return int(self.recurrent_weight.shape[1])
+
+    @property
+    def multiplications(self) -> int:
+        """Products of weights in a step."""
+        return self.input_weight.size + self.recurrent_weight.size
 
     def step(self, inputs: Float64Array, state: Float64Array) -> Float64Array:
         """Advance states (rows, 2 * hidden) by one step on inputs (rows, inputs) or (inputs,)."""
@@ -52,6 +63,15 @@ class Cell:
     def rest(self, inputs: Float64Array, state: Float64Array, steps: int) -> Float64Array:
         """Run the same inputs (inputs,) for a number of steps and return every state, (steps, rows, 2 * hidden)."""
         return self.run(np.broadcast_to(inputs, (steps, len(inputs))), state)
+
+    def rest_rounded(self, inputs: Float64Array, state: Float64Array, steps: int) -> Float64Array:
+        """Do what `rest` does, but round the h that each step reads, as the int8 form does."""
+        states = []
+        for _ in range(steps):
+            h, c = np.split(state, 2, axis=1)
+            state = self.step(inputs, np.hstack([np.rint(h * H_STEPS) / H_STEPS, c]))
+            states.append(state)
+        return np.stack(states)
 
     def jacobian(self, inputs: Float64Array, state: Float64Array) -> Float64Array:
         """Differentiate one step at a state (2 * hidden,): d next[row] / d state[column]."""

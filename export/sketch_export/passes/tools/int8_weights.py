@@ -11,6 +11,9 @@ WEIGHT_LEVELS = 64
 """Weights are integers from -64 to 64: with activations of 0 to 255 the sum of two products fits into 16 bits, in
 which kernels for CPUs without VNNI add (2 * 64 * 255 < 2**15). With 127 they saturate there."""
 
+H_STEPS = 127.5
+"""Steps between 0 and 1 of the h that an int8 LSTM reads: uint8 from -1 to 1."""
+
 
 def quantize(weight: Array, levels: int = WEIGHT_LEVELS) -> tuple[Array, Array]:
     """Round to integers.

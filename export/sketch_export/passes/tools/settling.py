@@ -26,6 +26,12 @@ _SAMPLE_NORM = 1e-2
 _LATE_SHARE = 0.01
 """Share of the sample states that may settle later: they, and real ones like them, go on alone."""
 
+_STEPS_FOR_SIZE = 2
+"""Steps, each a hundredth of a sketch's, that a basis of fewer modes and so a smaller file may cost."""
+
+_NOISE_ROOM = 1.5
+"""How much more noise than that of the sample states may be in int8 states that are at rest."""
+
 
 class DoesNotSettle(Exception):  # noqa: N818  # not an error: such a network keeps its full sequence
     """The network has no common resting state that it reaches soon enough; the message says how that was seen."""
@@ -58,7 +64,9 @@ class Tail:
     modes_rounding: float
 
 
-def find_tail(cell: Cell, inputs: Float64Array, head: Float64Array, drawn: Float64Array, budget: float) -> Tail:
+def find_tail(
+    cell: Cell, inputs: Float64Array, head: Float64Array, drawn: Float64Array, budget: float, int8: bool = False
+) -> Tail:
     """Find how soon after the last point a direction may stop, and what to add then.
 
     Args:
@@ -67,6 +75,8 @@ def find_tail(cell: Cell, inputs: Float64Array, head: Float64Array, drawn: Float
         head: (time, hidden, classes).
         drawn: states at the last point of sample sketches, (rows, 2 * hidden).
         budget: largest error of a logit.
+        int8: whether the cell, of int8 weights, also rounds the h that it reads. That noise never settles and is no
+            sign of a late sketch, so the bounds leave room for it.
 
     Raises:
         DoesNotSettle: if there is no common fixed point, or it is reached too late to save a quarter of the steps.
@@ -78,19 +88,28 @@ def find_tail(cell: Cell, inputs: Float64Array, head: Float64Array, drawn: Float
     at_rest = np.concatenate(
         [np.cumsum((rest[: cell.hidden_size] @ head)[::-1], axis=0)[::-1], np.zeros((1, head.shape[2]))]
     )
+    settling = (cell.rest_rounded if int8 else cell.rest)(inputs, drawn, time) - rest
     basis = _slow_basis(jacobian, budget)
-    left_out = np.linalg.norm(response - response @ basis @ basis.T, axis=2).max()
-    fast_bound = min(budget / 4 / max(left_out, 1e-300), 1.0)
-    settling = cell.rest(inputs, drawn, time) - rest
-    slow = settling @ basis
-    slow_bound = _slow_bound(cell, inputs, rest, head, response, basis, slow[:: max(time // 8, 1)], budget / 2)
-    fast = np.linalg.norm(settling - slow @ basis.T, axis=2)
-    late = ((np.linalg.norm(slow, axis=2) > slow_bound) | (fast > fast_bound)).mean(axis=1)
-    steps = int(np.flatnonzero(late > _LATE_SHARE).max(initial=-1)) + 2
-    if steps > time * 3 // 4:
-        if steps > time:
+    seen = (settling @ basis)[:: max(time // 8, 1)]
+    slow_bound = _slow_bound(cell, inputs, rest, head, response, basis, seen, budget / 2)
+    # What follows is by number of modes, from 1 on.
+    slow, fast = np.sqrt(np.cumsum((settling @ basis) ** 2, axis=2)), _norms_beyond(settling, basis)
+    fast_bounds = np.minimum(budget / 4 / np.maximum(_norms_beyond(response, basis).max(axis=(0, 1)), 1e-300), 1.0)
+    if int8:
+        fast_bounds = np.maximum(fast_bounds, _NOISE_ROOM * fast[time // 2 :].max(axis=(0, 1)))
+    late = ((slow > slow_bound) | (fast > fast_bounds)).mean(axis=1) > _LATE_SHARE  # (time, modes)
+    stops = np.where(late.any(axis=0), time - late[::-1].argmax(axis=0), 0) + 1
+    soonest = int(stops.min())
+    if soonest > time * 3 // 4:
+        if soonest > time:
             raise DoesNotSettle(f"sample sketches have not settled {time} steps after their last point")
-        raise DoesNotSettle(f"sample sketches take {steps} of the {time} steps to settle after their last point")
+        raise DoesNotSettle(f"sample sketches take {soonest} of the {time} steps to settle after their last point")
+    ranks = _in_time(response[soonest:] @ basis, budget / 8 / slow_bound)[0].shape[1]
+    # A mode takes as many multiplications as so many steps.
+    price = (4 * cell.hidden_size + ranks * head.shape[2]) / cell.multiplications
+    costs = stops + price * np.arange(1, len(stops) + 1)
+    best = int(np.flatnonzero(costs <= costs.min() + _STEPS_FOR_SIZE)[0])
+    basis, fast_bound, steps = basis[:, : best + 1], float(fast_bounds[best]), int(stops[best])
     times, modes = _in_time(response[steps:] @ basis, budget / 8 / slow_bound)
     modes_rounding = budget / 8 / slow_bound / max(np.abs(times).sum(axis=1).max(), 1e-300)
     times = np.concatenate([np.zeros((steps, times.shape[1])), times])
@@ -118,6 +137,14 @@ def _resting_state(cell: Cell, inputs: Float64Array, drawn: Float64Array, time: 
         raise DoesNotSettle(f"from some states it is still {distance:.1e} from rest after {time} steps of padding")
     state: Float64Array = rest[0]
     return state
+
+
+def _norms_beyond(vectors: Float64Array, modes: Float64Array) -> Float64Array:
+    """Return the norms of what the first 1, 2 ... modes leave of vectors (..., 2 * hidden), (..., modes)."""
+    along = vectors @ modes
+    outside = ((vectors - along @ modes.T) ** 2).sum(axis=-1, keepdims=True)
+    further = np.concatenate([along[..., 1:] ** 2, outside], axis=-1)
+    return np.asarray(np.sqrt(np.cumsum(further[..., ::-1], axis=-1)[..., ::-1]))
 
 
 def _response(jacobian: Float64Array, head: Float64Array) -> Float64Array:
