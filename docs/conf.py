@@ -37,7 +37,7 @@ napoleon_use_rtype = False
 
 NAVIGATION = {
     "Use it": (
-        *("install", "sketch-infer", "input", "python", "search", "web"),
+        *("install", "sketch-infer", "input", "python", "sketch-search", "web"),
         *("contract", "device", "receipts", "ray", "faults"),
     ),
     "Your own network": ("export", "int8", "train", "model-card", "quickdraw-40", "quickdraw-345"),

@@ -1,6 +1,6 @@
 """Measure the search, the build, and what is found of planted faults, on one core.
 
-Results go to dist/search.json, and with --publish to benchmarks/results/search.json, which docs/search.md quotes.
+Results go to dist/search.json, and with --publish to benchmarks/results/search.json for docs/sketch-search.md.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""How an index is laid out in its file; docs/search.md describes it for readers in other languages.
+"""How an index is laid out in its file; docs/sketch-search.md describes it for readers in other languages.
 
 bytes 0-7      the magic
 bytes 8-15     length of the header, little-endian
