@@ -28,7 +28,7 @@ EXPORT := $(BIN)/sketch-export onnx \
 	$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT),--random-weights)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock export infer train test bench evaluate bench-ray bulk fuzz docs adversary compat engines arm64-proof cuda-proof lint typecheck npm wheel release web web-serve web-test web-lint web-bench clean
+.PHONY: help setup lock export infer train test bench evaluate bench-ray bench-points bulk fuzz docs adversary compat engines arm64-proof cuda-proof lint typecheck npm wheel release web web-serve web-test web-lint web-bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -17,7 +17,7 @@ import click
 from sketch_infer.checks.environment import describe_machine
 from sketch_infer.inference.cores import usable_cores
 
-from .targets import MODEL_SEED, make_targets
+from .targets import MODEL_SEEDS, make_targets
 
 ROOT = Path(__file__).parents[1]
 BROKEN = ROOT / "build" / "fuzz"
@@ -46,7 +46,9 @@ def main(runs: int, seed: int, only: str | None) -> None:
     rows: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         # In a process of its own, because PyTorch's memory would be the least that any child's peak can be.
-        subprocess.run([sys.executable, "-m", "fuzz.model", str(Path(folder) / MODEL_SEED)], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "fuzz.model", *(str(Path(folder) / seed) for seed in MODEL_SEEDS)], check=True
+        )
         targets = make_targets(Path(folder))
 
         def fuzz(name: str) -> None:

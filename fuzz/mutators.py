@@ -167,11 +167,12 @@ def mutate_bytes(data: bytes, _: random.Random, any_: Any_) -> bytes:
     return any_(data)
 
 
-def model_mutator(whole: bytes) -> Mutator:
+def models_mutator(models: list[bytes]) -> Mutator:
     """Return what damages any byte of a model file, or edits its metadata and gives it the hash that fits."""
-    metadata_start = whole.index(b"sketch_infer.")
 
     def mutate(data: bytes, rng: random.Random, any_: Any_) -> bytes:
+        whole = rng.choice(models)
+        metadata_start = whole.index(b"sketch_infer.")
         if rng.randrange(8):
             cut = rng.randrange(len(whole)) if not rng.randrange(6) else len(whole)
             return any_(rng.choice((data, whole))[:cut])

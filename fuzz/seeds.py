@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from sketch_infer.model.contract import ModelMetadata, Probes
-from sketch_infer.strokes.preprocess import PREPROCESSING
+from sketch_infer.model.contract import OUTPUTS, PREPROCESSINGS, InputForm, ModelMetadata, Probes
+from sketch_infer.strokes.pen_points import Sketches
 
 DRAWINGS: list[Any] = [
     [[[0, 10, 20], [0, 5, 0]], [[3, 4], [5, 6]]],
@@ -95,11 +95,15 @@ def label_files() -> list[bytes]:
 
 
 def metadata_texts() -> list[bytes]:
-    """Return a model file's metadata as a JSON object of texts."""
-    zeros = np.zeros((2, 4, 3), np.float32)
-    outputs = {name: np.zeros((2, 3), np.float32) for name in ("log_probs", "logits")}
-    metadata = ModelMetadata(
-        ("ant", "bee", "cat"), 4, PREPROCESSING, "strokes", "fp32", True, "0" * 64, {}, {"fp32": 1e-5}, {"torch": "2"},
-        Probes(("one", "two"), zeros, outputs),
-    )  # fmt: skip
-    return [json.dumps(metadata.to_props()).encode()]
+    """Return the metadata of a model file that reads strokes and of one that reads points, JSON objects of texts."""
+    outputs = {name: np.zeros((2, 3), np.float32) for name in OUTPUTS}
+    points = tuple(np.array([[0, 0, 0], [3, 4, 1]], np.float32) for _ in range(2))
+    sketches: dict[InputForm, Sketches] = {"strokes": np.zeros((2, 4, 3), np.float32), "points": points}
+    found = []
+    for form, probes in sketches.items():
+        metadata = ModelMetadata(
+            ("ant", "bee", "cat"), 4, PREPROCESSINGS[form], form, "fp32", True, "0" * 64, {}, {"fp32": 1e-5},
+            {"torch": "2"}, Probes(("one", "two"), probes, outputs),
+        )  # fmt: skip
+        found.append(json.dumps(metadata.to_props()).encode())
+    return found

@@ -26,7 +26,7 @@ from .mutators import Mutator
 _ARRAYS: tuple[InputFormat, ...] = ("auto", "network", "stroke-3", "stroke-5")
 _DRAWINGS: tuple[InputFormat, ...] = ("auto", "simplified", "raw")
 
-MODEL_SEED = "model.onnx"
+MODEL_SEEDS = ("strokes.onnx", "points.onnx")
 """The file in the seeds' folder that the target `model` damages."""
 
 
@@ -159,7 +159,8 @@ def _model() -> Callable[[bytes], None]:
             check_message(error, str(file[0].path))
         else:
             outputs = session.run(session.metadata.probes.sketches)
-            assert all(np.isfinite(values).all() for values in outputs.values())
+            if session.metadata.input_form == "strokes":  # NaN is the answer to points that cannot be used
+                assert all(np.isfinite(values).all() for values in outputs.values())
 
     return run
 
@@ -186,8 +187,9 @@ def _reads(
 
 
 def make_targets(folder: Path) -> dict[str, Target]:
-    """Return all targets by name; `folder` holds the model file to damage."""
-    model = (folder / MODEL_SEED).read_bytes()
+    """Return all targets by name; `folder` holds the model files to damage."""
+    models = [(folder / seed).read_bytes() for seed in MODEL_SEEDS]
+    headers = [part for model in models for part in (model[:9000], model[-6000:], model)]
     return {
         ".npy": _reads(190, "a.npy", _ARRAYS, seeds.npy_files, mutators.mutate_npy),
         ".npz": _reads(110, "a.npz", _ARRAYS, seeds.npz_files, mutators.mutate_npz),
@@ -197,6 +199,6 @@ def make_targets(folder: Path) -> dict[str, Target]:
         ".bin": _reads(130, "a.bin", _DRAWINGS, seeds.binary_files, mutators.mutate_binary),
         "labels": Target(70, seeds.label_files, mutators.mutate_bytes, _labels()),
         "metadata": Target(90, seeds.metadata_texts, mutators.mutate_metadata, _metadata),
-        "ONNX header": Target(90, lambda: [model[:9000], model[-6000:], model], mutators.mutate_bytes, _graph),
-        "model": Target(30, lambda: [model], mutators.model_mutator(model), _model()),
+        "ONNX header": Target(90, lambda: headers, mutators.mutate_bytes, _graph),
+        "model": Target(30, lambda: models, mutators.models_mutator(models), _model()),
     }

@@ -14,12 +14,13 @@ import pytest
 
 from benchmarks.bulk import forms
 from fuzz.seeds import parquet_files
-from fuzz.targets import MODEL_SEED, make_targets
+from fuzz.targets import MODEL_SEEDS, make_targets
 from sketch_infer import InputError, drawing_to_sketch, read_sketches
 from sketch_infer.readers.listener import ReadListener
 from sketch_infer.readers.sketch import InputFormat
 from sketch_infer.strokes.preprocess import to_batch
 from sketch_infer.strokes.simplify import simplify_drawing
+from tests import tiny
 
 Bytes = Callable[[bytes], None]
 
@@ -40,7 +41,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def fuzzed(folder: Path, tiny_onnx: Path) -> dict[str, Bytes]:
     pytest.importorskip("pyarrow", reason="pyarrow is not installed")  # the seeds of .parquet files
-    (folder / MODEL_SEED).write_bytes(tiny_onnx.read_bytes())
+    for seed, model in zip(MODEL_SEEDS, (tiny_onnx, tiny.OF_POINTS), strict=True):
+        (folder / seed).write_bytes(model.read_bytes())
     return {name.removeprefix("."): target.run for name, target in make_targets(folder).items()}
 
 

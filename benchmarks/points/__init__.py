@@ -1,0 +1,1 @@
+"""What the preparation inside a points file costs beside numpy's."""
