@@ -25,7 +25,7 @@ from sketch_infer.atomic import write_atomically
 from sketch_infer.errors import ModelFileError, require_file
 from sketch_infer.model.labels import check_labels
 from sketch_models.head_knots import HEAD_AT_KNOTS, SCALES, count_head, interpolate_head, scale_head, take_knots
-from sketch_models.sketch_hash import SketchHash, take_hash_layer
+from sketch_models.sketch_hash import HASH_LAYER, HashLayer, SketchHash, take_hash_layer
 from sketch_models.sketch_rnn import SketchRNN, SketchRNNConfig
 from sketch_models.state_dict import (
     HEAD,
@@ -145,6 +145,25 @@ def save_checkpoint(
             state[HEAD_AT_KNOTS], state[SCALES] = count_head(model, head_knots)
     with write_atomically(path) as temporary:
         temporary.write_bytes(save(state, metadata=texts))
+
+
+def add_hash_layer(path: Path, source: Path, layer: HashLayer, metadata: Mapping[str, str]) -> None:
+    """Write a copy of a `.safetensors` checkpoint with a hash layer as float16; what it has else stays bit for bit.
+
+    Args:
+        path: the file to write; an existing one is replaced.
+        source: the checkpoint; a hash layer that it has is replaced.
+        layer: the hash layer.
+        metadata: more text by name.
+
+    Raises:
+        ModelFileError: if the source cannot be read.
+        OutputError: if the file cannot be written.
+    """
+    state, texts = _read_safetensors(source)
+    state |= {f"{HASH_LAYER}{name}": tensor.half().contiguous() for name, tensor in layer.state_dict().items()}
+    with write_atomically(path) as temporary:
+        temporary.write_bytes(save(state, metadata={**texts, **metadata}))
 
 
 def _read_safetensors(path: Path) -> tuple[StateDict, dict[str, str]]:

@@ -22,7 +22,8 @@ _UNITS = 256
 SMALLEST_NORM = 1e-12
 """What the values are divided by at least, so that an embedding is never NaN."""
 
-_PREFIX = "hash_layer."
+HASH_LAYER = "hash_layer."
+"""What the names of its tensors begin with."""
 
 
 class HashLayer(nn.Module):
@@ -83,7 +84,7 @@ class SketchHash(SketchRNN):
             hashing = cls.from_config(model.config)
             hashing.hash_layer = HashLayer(model.config.output_size, layer.code_bits)
         network = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-        added = {_PREFIX + name: tensor.clone() for name, tensor in layer.state_dict().items()}
+        added = {HASH_LAYER + name: tensor.clone() for name, tensor in layer.state_dict().items()}
         hashing.load_state_dict(network | added, assign=True)
         return hashing.train(model.training)
 
@@ -107,7 +108,7 @@ def take_hash_layer(state: MutableMapping[str, Tensor], n_classes: int) -> HashL
     Raises:
         ValueError: if one is missing or of another shape or dtype.
     """
-    tensors = {name.removeprefix(_PREFIX): state.pop(name) for name in list(state) if name.startswith(_PREFIX)}
+    tensors = {name.removeprefix(HASH_LAYER): state.pop(name) for name in list(state) if name.startswith(HASH_LAYER)}
     if not tensors:
         return None
     bias = tensors.get("fc_2.bias")
@@ -116,6 +117,6 @@ def take_hash_layer(state: MutableMapping[str, Tensor], n_classes: int) -> HashL
     expected = {name: tuple(tensor.shape) for name, tensor in layer.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if found != expected or not all(tensor.is_floating_point() for tensor in tensors.values()):
-        raise ValueError(f"expected float tensors {_PREFIX}* of shapes {expected}, found {found}")
+        raise ValueError(f"expected float tensors {HASH_LAYER}* of shapes {expected}, found {found}")
     layer.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
     return layer

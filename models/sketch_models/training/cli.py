@@ -1,5 +1,6 @@
 """The command `sketch-train`."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Unpack
@@ -9,6 +10,8 @@ from click.core import ParameterSource
 
 from sketch_infer.cli.console import Command, note
 from sketch_infer.model.labels import read_labels
+from sketch_models.checkpoint import Checkpoint
+from sketch_models.training.codes import CODE_LENGTHS, train_codes
 from sketch_models.training.files import TrainingData, check_writable, read_training_data
 from sketch_models.training.options import Options
 from sketch_models.training.run import load_start, train
@@ -42,6 +45,11 @@ _POSITIVE = click.IntRange(min=1)
     "from_checkpoint",
     type=_FOLDER,
     help="Checkpoint to start from; classes with the same name keep their weights.",
+)
+@click.option(
+    "--codes",
+    type=click.Choice(CODE_LENGTHS),
+    help="Train no classes: add a hash layer for codes of so many bits to the checkpoint of --from.",
 )
 @click.option("--epochs", default=30, type=_POSITIVE, help="Epochs over DATA's classes (and --further-share).")
 @click.option(
@@ -97,7 +105,9 @@ def main(**options: Unpack[Options]) -> None:
     The best epoch, judged on the validation drawings, is written to OUTPUT, the log to OUTPUT.jsonl, and what --resume
     needs to OUTPUT.state. At the end probabilities are calibrated, and the weakest classes are listed.
     """
-    output = options["output"]
+    output, context = options["output"], click.get_current_context()
+    if options["codes"]:
+        _check_options_of_codes(context)
     if output.suffix != ".safetensors":
         raise click.UsageError(f"expected --output as FILE.safetensors, found {output}")
     log, state_file = (output.with_name(output.name + suffix) for suffix in (".jsonl", ".state"))
@@ -106,19 +116,41 @@ def main(**options: Unpack[Options]) -> None:
     if options["plot"] and not find_spec("matplotlib"):
         raise click.UsageError("--plot needs matplotlib, which is not installed")
     start = load_start(options["from_checkpoint"]) if options["from_checkpoint"] else None
-    context = click.get_current_context()
     for name in ("hidden_size", "sequence_length"):
         if start and context.get_parameter_source(name) is not ParameterSource.DEFAULT:
             raise click.UsageError(f"expected --from without --{name.replace('_', '-')}: the checkpoint has its own")
-    classes = read_labels(options["classes"]) if options["classes"] else None
+    classes = _classes(options, start)
     click.echo("reading drawings ...", err=True)
     data = read_training_data(
         options["data"], options["dense"], options["val"], options["pretrain"], classes, options["val_share"]
     )
     _report(data)
+    if options["codes"] and (source := options["from_checkpoint"]):
+        train_codes(data, source, output, int(options["codes"]), options["seed"])
+        return
     if warning := warn_of_imbalance(data, options["balance"]):
         note(warning)
     train(options, data, start, log, state_file)
+
+
+def _classes(options: Options, start: Checkpoint | None) -> Sequence[str] | None:
+    """Return the classes that the user means, None for DATA's file names."""
+    if options["codes"] and start:
+        return start.labels
+    return read_labels(options["classes"]) if options["classes"] else None
+
+
+def _check_options_of_codes(context: click.Context) -> None:
+    """Refuse what has no meaning with --codes."""
+    source = context.params["from_checkpoint"]
+    if source is None or source.suffix != ".safetensors":
+        raise click.UsageError("expected --codes with --from FILE.safetensors, the network that gets codes")
+    used = ("data", "dense", "val", "val_share", "from_checkpoint", "codes", "seed", "provenance", "output")
+    for name in context.params:
+        if name not in used and context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(
+                f"expected --codes without --{name.replace('_', '-')}, which is for training classes"
+            )
 
 
 def _report(data: TrainingData) -> None:

@@ -20,6 +20,7 @@ class Options(TypedDict):
     pretrain: Path | None
     pretrain_epochs: int
     from_checkpoint: Path | None
+    codes: str | None
     epochs: int
     further_share: float
     learning_rate: float
@@ -79,7 +80,7 @@ _SMALLEST_BATCH = 32
 def metadata_of(options: Options, data: TrainingData) -> dict[str, str]:
     """Return what the checkpoint says of its making: provenance, the command, the drawings and the seed."""
     folders = [*options["data"], *options["dense"], *([options["pretrain"]] if options["pretrain"] else [])]
-    unsaid = ("data", "dense", "output", "plot", "resume", "provenance", "from_checkpoint")
+    unsaid = ("data", "dense", "output", "plot", "resume", "provenance", "from_checkpoint", "codes")
     arguments = [folder.name for folder in options["data"]] + [f"--dense {folder.name}" for folder in options["dense"]]
     if options["from_checkpoint"]:
         arguments.append(f"--from {options['from_checkpoint'].name}")
