@@ -162,7 +162,7 @@ def suspects(path: Path, limit: int | None, format_: Format | None, html: Path |
             name, at = index.key(one.position)
             word = index.word(one.position) or ""
             record = {"source": name, "index": at, "word": word, "suggestion": one.suggestion}
-            shares = {"share": one.share, "own_share": one.own_share}
+            shares = {"share": one.share, "own_share": one.own_share, "distance": one.distance}
             row = (word, one.suggestion, f"{one.share:.0%}", f"{one.own_share:.0%}", name, str(at))
             cards = []
             if html:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -100,6 +101,15 @@ def test_suspects_are_those_among_another_word(sketch_search: Run, tmp_path: Pat
     (record,) = map(json.loads, result.stdout.splitlines())
     assert (record["index"], record["word"], record["suggestion"]) == (4, "tree", "sun")
     assert page.read_text(encoding="utf-8").count("<svg") > 5
+
+
+def test_suspects_with_near_neighbors_come_first() -> None:
+    far, near = 0b1111, 0
+    words = np.array([0] * 5 + [0xFFFF] * 5 + [far, near], np.uint16)[:, None]
+    header = SimpleNamespace(words=("sun", "tree"), bits=16)
+    index = SimpleNamespace(word_numbers=np.array([0] * 5 + [1] * 7), words=words, header=header, path="some.index")
+    found = find_suspects(index, k=4)  # type: ignore[arg-type]
+    assert [(one.position, one.suggestion, one.distance) for one in found] == [(11, "sun", 0.0), (10, "sun", 4.0)]
 
 
 def test_a_drawing_is_not_its_own_neighbor(sketch_search: Run, tmp_path: Path) -> None:
