@@ -73,6 +73,16 @@ def test_a_failed_check_has_its_receipt_too(sketch_infer: Run, model: Path, tmp_
     assert "none" in receipts_table([found])
 
 
+def test_a_receipt_takes_the_place_of_nothing_else(sketch_infer: Run, model: Path, tmp_path: Path) -> None:
+    both = tmp_path / "both.json"
+    result = sketch_infer("--self-check", "--model", model, "--attest", both, "--report", both)
+    assert (result.exit_code, both.exists()) == (2, False)
+    assert "is also the --report; name another file" in result.stderr
+    content = model.read_bytes()
+    assert sketch_infer("--self-check", "--model", model, "--attest", model).exit_code == 2
+    assert model.read_bytes() == content
+
+
 def test_an_older_receipt_stays_if_the_check_cannot_begin(sketch_infer: Run, tmp_path: Path) -> None:
     path = tmp_path / "receipt.json"
     path.write_text("old")

@@ -88,7 +88,9 @@ def run_self_check(options: Options, model: Path) -> None:
 
     inputs = [model, signature_path(model), options.sign_key, options.verify_key]
     refuse_overwriting(options.report, inputs, "--report")
-    refuse_overwriting(options.attest, [*inputs, options.report], "--attest")
+    refuse_overwriting(options.attest, inputs, "--attest")
+    if options.attest and options.attest == options.report:
+        raise click.UsageError(f"--attest {options.attest} is also the --report; name another file")
     key = read_signing_key(options.sign_key) if options.sign_key else None  # before the check, which takes a while
     found = self_check(model, options.provider, options.verify_key)
     if options.report:
