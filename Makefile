@@ -97,6 +97,9 @@ docs: $(DOCS_INSTALLED) ## Build the guides and the API reference as a site in d
 bench-ray: $(MODELS) ## Measure what Ray costs beside one process on this machine, into benchmarks/results/ray.json (about 20 minutes)
 	$(BIN)/python -m benchmarks.ray
 
+bench-points: $(MODEL) $(POINTS_MODEL) ## Measure the preparation inside a points file beside numpy's (a minute)
+	$(BIN)/python -m benchmarks.points $(POINTS_MODEL)
+
 adversary: $(MODELS) ## Search for the sketches where ONNX Runtime and float64 part most, plain and fast (about 5 minutes)
 	$(BIN)/python -m benchmarks.adversary
 
