@@ -41,7 +41,7 @@ def time_search(bits: int) -> float:
         positions, found = nearest(words, query, 10)
         seconds.append(time.perf_counter() - started)
         everything = distances(words, query)
-        np.testing.assert_array_equal(positions, np.argsort(everything, kind="stable")[:10])
+        np.testing.assert_array_equal(positions[:10], np.argsort(everything, kind="stable")[:10])
         np.testing.assert_array_equal(found, everything[positions])
     return round(median(seconds) * 1000, 2)
 

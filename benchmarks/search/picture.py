@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import numpy as np
 
 from benchmarks.search.__main__ import DATA, ROOT, run
 from sketch_infer import Classifier, read_sketches
@@ -48,10 +49,10 @@ def main(model: str) -> None:
         run("build", DATA, "--model", model, "--output", Path(folder) / "test.index", "--quiet")
         index = SketchIndex(Path(folder) / "test.index")
         queries = [sketch for sketch in read_sketches(str(QUERIES)) if sketch.index in CHOSEN]
-        codes = Classifier(model, codes=True).predict([query.strokes for query in queries]).codes
+        answers = Classifier(model, codes=True).predict([query.strokes for query in queries])
         rows = []
-        for query, code in zip(queries, [] if codes is None else codes, strict=True):
-            found = index.nearest(code, NEIGHBORS)
+        for query, code, embedding in zip(queries, *map(np.asarray, (answers.codes, answers.embeddings)), strict=True):
+            found = index.nearest(code, embedding, NEIGHBORS)
             cells = [(index.picture(one.position), f"{one.word}, {one.distance}") for one in found]
             rows.append([(to_picture(query.strokes, query.aspect), query.label or ""), *cells])
     (ROOT / "docs" / "images" / "search.svg").write_text(draw(rows), encoding="utf-8")

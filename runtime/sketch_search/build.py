@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from sketch_infer.array_types import FloatArray
 from sketch_infer.atomic import write_atomically
 from sketch_infer.errors import InputError
 from sketch_infer.readers.sketch import Sketch
@@ -47,10 +48,12 @@ class Plan:
     base: SketchIndex | None = None
 
 
-def to_line(sketch: Sketch, word: str | None, code: npt.NDArray[np.uint8]) -> str:
+def to_line(sketch: Sketch, word: str | None, code: npt.NDArray[np.uint8], embedding: FloatArray) -> str:
     """Return a drawing as a line of the file that waits beside the index."""
+    scaled = np.rint(embedding * (127 / max(float(np.abs(embedding).max()), 1e-9))).astype(np.int8)
     picture = base64.b64encode(to_picture(sketch.strokes, sketch.aspect).tobytes()).decode()
     record = {"source": sketch.source, "index": sketch.index, "word": word, "code": code.tobytes().hex()}
+    record["embedding"] = base64.b64encode(scaled.tobytes()).decode()
     return json.dumps({**record, "picture": picture}) + "\n"
 
 
@@ -111,6 +114,7 @@ def _write(path: Path, lines: Path, plan: Plan) -> None:
             end += len(picture) // 3
             word = NO_WORD if record["word"] is None else words[record["word"]]
             writers["codes"].write(bytes.fromhex(record["code"]))
+            writers["embeddings"].write(base64.b64decode(record["embedding"]))
             writers["source_numbers"].write(sources[record["source"]].to_bytes(4, "little"))
             writers["indices"].write(record["index"].to_bytes(4, "little"))
             writers["word_numbers"].write(word.to_bytes(4, "little", signed=True))

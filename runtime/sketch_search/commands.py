@@ -71,8 +71,8 @@ def build(reading: Reading, building: Building) -> None:
     sketches = read_all(sources, reading.input_format, listener)
     try:
         with partial, listener.bar(sources):
-            for block, codes in encoder.encode(partial.skip_done(sketches), listener):
-                partial.write("".join(map(to_line, block, map(encoder.word, block), codes)))
+            for block, codes, embeddings in encoder.encode(partial.skip_done(sketches), listener):
+                partial.write("".join(map(to_line, block, map(encoder.word, block), codes, embeddings)))
                 listener.classified(len(block))
     finally:
         if partial.kept and can_be_read_again(sources):
@@ -105,9 +105,9 @@ def query(reading: Reading, path: Path, k: int, format_: Format | None, html: Pa
     index.check_model(encoder.content_sha256, encoder.model)
     header = ("drawing", "rank", "word", "distance", "source", "index")
     with open_results(header, format_, html, "Drawings that are alike") as results:
-        for block, codes in encoder.encode(read_all(sources, reading.input_format, listener), listener):
-            for sketch, code in zip(block, codes, strict=True):
-                found = index.nearest(code, k)
+        for encoded in encoder.encode(read_all(sources, reading.input_format, listener), listener):
+            for sketch, code, embedding in zip(*encoded, strict=True):
+                found = index.nearest(code, embedding, k)
                 neighbors = [
                     {name: value for name, value in asdict(one).items() if name != "position"} for one in found
                 ]
@@ -166,7 +166,7 @@ def suspects(path: Path, limit: int | None, format_: Format | None, html: Path |
             row = (word, one.suggestion, f"{one.share:.0%}", f"{one.own_share:.0%}", name, str(at))
             cards = []
             if html:
-                near = index.nearest(index.codes[one.position], 9)
+                near = index.nearest(index.codes[one.position], index.embeddings[one.position], 9)
                 cards = [Card.of(index, one.position, f"{one.suggestion}?")]
                 cards += [Card.of(index, near_one.position) for near_one in near if near_one.position != one.position]
             results.add({**record, **shares}, [row], cards)

@@ -4,6 +4,9 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
+
+from sketch_infer.array_types import FloatArray
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.installed import find_model
 from sketch_infer.inference.providers import ProviderChoice
@@ -47,15 +50,17 @@ class Encoder:
         name = Path(sketch.source).name.split(".")[0]
         return name if sketch.source != STDIN and name in self.classes else None
 
-    def encode(self, sketches: Iterable[Sketch], listener: ReadListener) -> Iterator[tuple[list[Sketch], Codes]]:
+    def encode(
+        self, sketches: Iterable[Sketch], listener: ReadListener
+    ) -> Iterator[tuple[list[Sketch], Codes, FloatArray]]:
         """Encode drawings.
 
         Yields:
-            blocks of drawings in order, and their codes, uint8 (N, bits / 8).
+            blocks of drawings in order, their codes, uint8 (N, bits / 8), and their embeddings, float32 (N, bits).
         """
         for block, predictions in classify_sketches(self._classifier, sketches, listener):
-            if predictions.codes is not None:  # never None: the classifier was opened with codes
-                yield block, predictions.codes
+            # Not None: the classifier was opened with codes.
+            yield block, np.asarray(predictions.codes), np.asarray(predictions.embeddings)
 
 
 def read_all(sources: Iterable[str], input_format: InputFormat, listener: ReadListener) -> Iterator[Sketch]:

@@ -47,29 +47,27 @@ def distances(words: Words, query: Words) -> npt.NDArray[np.uint8]:
 
 
 def nearest(words: Words, query: Words, k: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
-    """Find the k codes with the fewest bits different from the query's.
+    """Find the k codes with the fewest bits different from the query's, and all that are as near as the last of them.
 
     Args:
         words: the codes, (N, words), of `as_words`.
         query: one code, (words,).
-        k: how many; all if there are fewer.
+        k: how many at least; all if there are fewer.
 
     Returns:
-        positions int64 (k,) and distances in bits uint8 (k,), nearest first; equally near ones in the order of
-        the codes.
+        positions int64 (M,) and distances in bits uint8 (M,), nearest first; equally near ones in the order of the
+        codes.
     """
     positions, found = np.empty(0, np.int64), np.empty(0, np.uint8)
-    limit = 255  # the largest distance that is still among the k nearest, plus one
+    limit = 255  # the largest distance that may be among the k nearest
     for start in range(0, len(words), _BLOCK):
         counts = distances(words[start : start + _BLOCK], query)
-        hits = np.flatnonzero(counts < limit)
+        hits = np.flatnonzero(counts <= limit)
         if not len(hits):
             continue
         positions, found = np.concatenate([positions, hits + start]), np.concatenate([found, counts[hits]])
         if len(found) > k:
-            kept = np.argsort(found, kind="stable")[:k]
-            positions, found = positions[kept], found[kept]
-        if len(found) == k:
-            limit = int(found.max())
+            limit = int(np.partition(found, k - 1)[k - 1])
+            positions, found = positions[found <= limit], found[found <= limit]
     order = np.argsort(found, kind="stable")
     return positions[order], found[order]

@@ -43,6 +43,7 @@ class SketchIndex:
         path: the file.
         header: what it says of itself.
         words: the codes as integers, for `hamming.nearest`.
+        embeddings: int8 (N, bits), each drawing's embedding in a scale of its own.
         word_numbers: int32 (N,), positions in `header.words`, or -1 for a drawing without a word.
 
     Raises:
@@ -59,6 +60,7 @@ class SketchIndex:
         self._checked: set[str] = set()
         self.codes: Codes = self.section("codes")
         self.words: Words = as_words(self.codes)
+        self.embeddings: npt.NDArray[np.int8] = self.section("embeddings")
         self.word_numbers: npt.NDArray[np.int32] = self.section("word_numbers")
         self._source_numbers, self._indices = self.section("source_numbers"), self.section("indices")
 
@@ -107,23 +109,31 @@ class SketchIndex:
         start = int(ends[position - 1]) if position else 0
         return pictures[start : int(ends[position])]
 
-    def nearest(self, code: Codes, k: int = 10) -> list[Neighbor]:
+    def nearest(self, code: Codes, embedding: npt.NDArray[Any], k: int = 10) -> list[Neighbor]:
         """Find the drawings whose codes differ from a code in the fewest bits.
 
         Args:
             code: uint8 (bits / 8,), a row of `Predictions.codes` of the model that the index was built with.
+            embedding: (bits,), the same row of `Predictions.embeddings`, in any scale.
             k: how many; all if there are fewer.
 
         Returns:
-            the nearest first, equally near ones in the order of the index.
+            the nearest first; of equally near ones, those whose embeddings are the most similar.
 
         Raises:
-            InputError: if the code has another number of bits.
+            InputError: if the code or the embedding has another number of bits.
         """
-        if code.shape != (self.header.bits // 8,):
-            raise InputError(f"{self.path}: expected a code of {self.header.bits} bits, found {8 * len(code)}")
+        if code.shape != (self.header.bits // 8,) or embedding.shape != (self.header.bits,):
+            raise InputError(
+                f"{self.path}: expected a code and an embedding of {self.header.bits} bits, found {8 * len(code)} and "
+                f"{len(embedding)}"
+            )
         positions, distances = nearest(self.words, as_words(code[None])[0], k)
-        return [self.neighbor(*found) for found in zip(positions.tolist(), distances.tolist(), strict=True)]
+        candidates = self.embeddings[positions].astype(np.float32)
+        similarities = candidates @ embedding / np.maximum(np.linalg.norm(candidates, axis=1), 1e-9)
+        chosen = np.lexsort((-similarities, distances))[:k]
+        found = zip(positions[chosen].tolist(), distances[chosen].tolist(), strict=True)
+        return [self.neighbor(position, distance) for position, distance in found]
 
     def neighbor(self, position: int, distance: int) -> Neighbor:
         """Return a row of the index as what was found."""

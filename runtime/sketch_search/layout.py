@@ -25,7 +25,7 @@ NO_WORD = -1
 
 CODE_BITS = range(8, 129, 8)
 
-SECTIONS = ("codes", "source_numbers", "indices", "word_numbers", "picture_ends", "pictures")
+SECTIONS = ("codes", "embeddings", "source_numbers", "indices", "word_numbers", "picture_ends", "pictures")
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ class Header:
         """Return where the arrays are, by name."""
         found: dict[str, Section] = {}
         end = len(self.to_bytes())
-        dtypes = ("u1", "<u4", "<u4", "<i4", "<u8", "u1")
-        shapes = ((self.n, self.bits // 8), *4 * [(self.n,)], (self.n_points, 3))
+        dtypes = ("u1", "i1", "<u4", "<u4", "<i4", "<u8", "u1")
+        shapes = ((self.n, self.bits // 8), (self.n, self.bits), *4 * [(self.n,)], (self.n_points, 3))
         for name, dtype, shape in zip(SECTIONS, dtypes, shapes, strict=True):
             found[name] = Section(name, np.dtype(dtype), shape, -(-end // ALIGNMENT) * ALIGNMENT)
             end = found[name].end

@@ -35,6 +35,18 @@ def test_a_drawing_finds_itself_first(sketch_search: Run, index_file: Path, draw
         assert distances == sorted(bits.tolist())[:3]
 
 
+def test_equally_near_drawings_come_in_the_order_of_their_embeddings(index_file: Path) -> None:
+    index = SketchIndex(index_file)
+    embedding = np.random.default_rng(0).normal(size=16)
+    similar = index.embeddings @ embedding / np.linalg.norm(index.embeddings.astype(float), axis=1)
+    for code in (*index.codes, *~index.codes):
+        bits = np.unpackbits(index.codes ^ code, axis=1).sum(axis=1)
+        expected = sorted(range(8), key=lambda row: (bits[row], -similar[row]))
+        for k in (1, 3, 8, 9):
+            assert [one.position for one in index.nearest(code, embedding, k)] == expected[:k]
+    assert len({code.tobytes() for code in index.codes}) < 8, "some are equally near"
+
+
 def test_the_page_shows_the_query_and_its_neighbors_and_loads_nothing(
     sketch_search: Run, index_file: Path, tmp_path: Path
 ) -> None:

@@ -15,7 +15,8 @@ def test_nearest_is_what_sorting_all_gives(n_bytes: int, n: int, k: int) -> None
     codes[n // 2 :] = codes[: n - n // 2]  # many are equally near
     query = random.integers(0, 256, n_bytes, np.uint8)
     differing = np.unpackbits(codes ^ query, axis=1).sum(axis=1)
-    expected = np.argsort(differing, kind="stable")[:k]
+    expected = np.argsort(differing, kind="stable")
+    expected = expected[: np.searchsorted(differing[expected], differing[expected[k - 1]], "right") if k < n else n]
     positions, distances = nearest(as_words(codes), as_words(query[None])[0], k)
     np.testing.assert_array_equal(positions, expected)
     np.testing.assert_array_equal(distances, differing[expected])

@@ -105,8 +105,8 @@ def test_values_that_lead_nowhere_are_refused(index_file: Path, name: str, value
 
 
 def test_a_code_of_another_length_is_refused(index_file: Path) -> None:
-    with pytest.raises(InputError, match="expected a code of 16 bits, found 64"):
-        SketchIndex(index_file).nearest(np.zeros(8, np.uint8))
+    with pytest.raises(InputError, match="expected a code and an embedding of 16 bits, found 64 and 16"):
+        SketchIndex(index_file).nearest(np.zeros(8, np.uint8), np.zeros(16))
 
 
 def test_missing_files_are_named(tmp_path: Path, sketch_search: Run) -> None:
