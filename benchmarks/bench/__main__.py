@@ -21,6 +21,7 @@ from .cold import measure_cold
 from .engines import MATMUL_FLOPS
 from .measure import Measurer
 from .messages import Outputs
+from .pieces import put_together, row_of
 from .pool import Worker, WorkerError
 from .report import Report
 from .results import SINGLE_P50, make_rows, make_share, make_targets
@@ -48,12 +49,17 @@ PyTorch took up to ten times as long beside a busy core."""
 @click.option("--targets", is_flag=True, help="Also hold the figures to what they are meant to reach.")
 @click.option("--publish", is_flag=True, help="Write the results where the documentation reads them.")
 @click.option(
+    "--only",
+    type=click.Choice(["one", "dense", "bulk"]),
+    help="One kind of workload, in a few minutes; the others' figures stay those of the last run.",
+)
+@click.option(
     "--drawings",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=DRAWINGS,
     help="Folder of Quick, Draw! files.  [default: benchmarks/data/quickdraw_test]",
 )
-def main(rounds: int, quick: bool, targets: bool, publish: bool, drawings: Path) -> None:
+def main(rounds: int, quick: bool, targets: bool, publish: bool, only: str | None, drawings: Path) -> None:
     """Measure sketch-infer beside its peers; print a table, write dist/bench.json and dist/bench.svg.
 
     Exit codes: 0 done, whether or not all targets are met; 1 our own outputs were wrong.
@@ -78,7 +84,7 @@ def main(rounds: int, quick: bool, targets: bool, publish: bool, drawings: Path)
     }
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            report = _run(strokes, settings, metadata.labels, Path(scratch))
+            report = _run(strokes, settings, metadata.labels, Path(scratch), only)
         except WorkerError as error:  # the reference's or the yardstick's: nothing can be said without them
             raise click.ClickException(str(error)) from error
     click.echo(f"\n{report.text(targets)}")
@@ -90,19 +96,25 @@ def main(rounds: int, quick: bool, targets: bool, publish: bool, drawings: Path)
         sys.exit(1)
 
 
-def _run(strokes: FloatArray, settings: dict[str, Any], labels: tuple[str, ...], scratch: Path) -> Report:
+def _run(
+    strokes: FloatArray, settings: dict[str, Any], labels: tuple[str, ...], scratch: Path, only: str | None
+) -> Report:
     single, dense, bulk = make_workloads(strokes, settings["sketches_one_by_one"], settings["dense_batches"])
-    workloads = [single, *dense, bulk]
+    kinds = {"one": [single], "dense": dense, "bulk": [bulk]}
+    workloads = kinds[only] if only else [single, *dense, bulk]
     plain = plain_model(scratch)
     facts, references = _ask_reference(workloads, scratch)
     variants = all_variants(plain)
     notes = []
     rounds = settings["rounds"]
     measured = Measurer(workloads, references, scratch, _say).run(variants, rounds)
-    _say("whole processes")
-    surest = int(references[bulk.name]["log_probs"].max(axis=1).argmax())
-    label = labels[int(references[bulk.name]["log_probs"][surest].argmax())]
-    cold, cold_notes = measure_cold(strokes[surest][: sketch_lengths(strokes)[surest]], label, 2 * rounds, scratch)
+    cold: dict[str, float] = {}
+    cold_notes: list[str] = []
+    if single in workloads:
+        _say("whole processes")
+        surest = int(references[single.name]["log_probs"].max(axis=1).argmax())
+        label = labels[int(references[single.name]["log_probs"][surest].argmax())]
+        cold, cold_notes = measure_cold(strokes[surest][: sketch_lengths(strokes)[surest]], label, 2 * rounds, scratch)
     names = [workload.name for workload in dense]
     rows = make_rows(measured, names, bulk.name, len(strokes))
     targets = make_targets(rows, cold, names, bulk.name)
@@ -128,13 +140,15 @@ def _ask_reference(workloads: list[Workload], scratch: Path) -> tuple[dict[str, 
 
 def _write(report: Report, figures: Path, chart: Path) -> None:
     figures.parent.mkdir(exist_ok=True)
+    earlier = json.loads(figures.read_text(encoding="utf-8")) if figures.exists() else None
+    results = put_together(json.loads(json.dumps(report.to_json())), earlier)
     with write_atomically(figures) as temporary:
-        temporary.write_text(json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    by_name = {row.name: row for row in report.rows}
-    panels = [
-        (by_name[SINGLE_P50], "Latency of one sketch: less is better"),
-        (by_name["bulk"], "Throughput in bulk: more is better"),
-    ]
+        temporary.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    titles = {SINGLE_P50: "Latency of one sketch: less is better", "bulk": "Throughput in bulk: more is better"}
+    panels = [(row, title) for name, title in titles.items() if (row := row_of(results, name)).values]
+    if not panels:
+        _say(f"wrote {figures.relative_to(ROOT)}")
+        return
     cpu, cores = report.machine["cpu"], report.machine["usable_cores"]
     draw_chart(panels, chart, f"{cpu}, {cores} cores; each peer at its best thread count and batch size")
     _say(f"wrote {figures.relative_to(ROOT)} and {chart.relative_to(ROOT)}")

@@ -72,7 +72,8 @@ class Measurer:
                 for workload in [*self._workloads, MATMUL]:
                     for worker in order:
                         self._measure(worker, workload)
-        self._measure_memory()
+        if self._bulk.judged:  # the bulk workload, not the last of other ones
+            self._measure_memory()
         return self.result
 
     def _open(self, variant: Variant, stack: ExitStack) -> Worker | None:

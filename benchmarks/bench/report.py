@@ -59,7 +59,9 @@ class Report:
 
     def text(self, with_targets: bool = False) -> str:
         """Return the tables, with that of the targets on request."""
-        parts = [self._figures(), LEGEND, self._compared(), self._processes()]
+        parts = [self._figures(), LEGEND, self._compared()]
+        if processes := self._processes():
+            parts.append(processes)
         if with_targets:
             parts.append(self._verdicts())
         if self.notes:
@@ -91,13 +93,13 @@ class Report:
 
     def _processes(self) -> str:
         lines = [[name, f"{value:.2f}", f"{value / self.cold[IMPORTS]:.2f}"] for name, value in self.cold.items()]
-        text = format_table(["whole process, one sketch", "s", "/ imports"], lines)
-        if self.share is None:
-            return text
-        return (
-            f"{text}\n\nbulk, {OURS_FP32}: {self.share.needed_gflops:.0f} GFLOP/s of needed work; a large MatMul in "
-            f"ONNX Runtime reaches {self.share.matmul_gflops:.0f} on as many threads ({self.share.threads})"
-        )
+        parts = [format_table(["whole process, one sketch", "s", "/ imports"], lines)] if lines else []
+        if self.share is not None:
+            parts.append(
+                f"bulk, {OURS_FP32}: {self.share.needed_gflops:.0f} GFLOP/s of needed work; a large MatMul in "
+                f"ONNX Runtime reaches {self.share.matmul_gflops:.0f} on as many threads ({self.share.threads})"
+            )
+        return "\n\n".join(parts)
 
     def _verdicts(self) -> str:
         verdicts = {True: "met", False: "MISSED", None: "not measured"}

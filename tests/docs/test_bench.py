@@ -12,6 +12,7 @@ from benchmarks.bench.candidates import COLUMNS, FP32_PEERS, OURS_FP32, OURS_INT
 from benchmarks.bench.cold import IMPORTS
 from benchmarks.bench.judge import Judge, WrongAnswerError
 from benchmarks.bench.measurement import Measurement, Timing
+from benchmarks.bench.pieces import Results, put_together, row_of
 from benchmarks.bench.report import Report
 from benchmarks.bench.results import Row, Share, Target, make_rows, make_share, make_targets, percentile_ms
 from benchmarks.bench.workloads import (
@@ -165,6 +166,43 @@ def test_float32_is_held_to_bounds_and_peers_to_looser_ones() -> None:
         with pytest.raises(WrongAnswerError):
             judge.check(candidate, DRAWINGS, found)
     judge.check(OURS_FP32, DRAWINGS, outputs([[0.0, 1.0]] * 7), rows=7)
+
+
+def results(machine: str, row: str, value: float) -> Results:
+    """Results of a run that measured one of two rows."""
+    rows = {name: {"unit": "ms", "values": {"ours": value} if name == row else {}} for name in ("bulk", "dense 8")}
+    return {
+        "machine": machine,
+        "settings": {"rounds": 2},
+        "medians": rows,
+        "configurations": {row: {"ours": row}},
+        "ratios": {name: rows[name]["values"] for name in rows},
+        "targets": [{"name": "t", "value": None}],
+        "correctness": {"deviation": {"ours": value}, "agreement": {}},
+        "idle_cores": {},
+        "others_cores": 0.0,
+        "cold_seconds": {},
+        "share_of_matmul": None,
+        "notes": [f"{row} is noted"],
+    }
+
+
+def test_runs_of_one_workload_are_put_together() -> None:
+    old, new = results("here", "bulk", 1.0), results("here", "dense 8", 2.0)
+    old["targets"][0]["value"], old["cold_seconds"] = 3.0, {"ours": 0.1}
+    together = put_together(new, old)
+    assert [row_of(together, name).values for name in ("bulk", "dense 8")] == [{"ours": 1.0}, {"ours": 2.0}]
+    assert row_of(together, "bulk").configurations == {"ours": "bulk"}
+    assert together["targets"] == [{"name": "t", "value": 3.0}]
+    assert together["cold_seconds"] == {"ours": 0.1}
+    assert together["correctness"]["deviation"] == {"ours": 2.0}
+    assert together["notes"] == ["bulk is noted", "dense 8 is noted"]
+
+
+@pytest.mark.parametrize("changed", [{"machine": "elsewhere"}, {"settings": {"rounds": 1}}])
+def test_runs_elsewhere_or_with_other_settings_are_not(changed: dict[str, object]) -> None:
+    new = results("here", "dense 8", 2.0)
+    assert put_together(new, {**results("here", "bulk", 1.0), **changed}) == new
 
 
 @pytest.mark.parametrize("candidate", [OURS_INT8, "OV bf16"])
