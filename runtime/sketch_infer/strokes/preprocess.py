@@ -5,6 +5,7 @@ stroke-3 form, a float32 array (T, 3) of rows (dx, dy, pen). The network reads b
 float32 (N, sequence_length, 3), padded with rows of zeros.
 """
 
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -79,7 +80,8 @@ def as_array(values: object, columns: Sequence[int] = (INPUT_SIZE,)) -> npt.NDAr
     """
     shapes = " or ".join(f"(T, {n}) or (N, T, {n})" for n in columns)
     parts = values if isinstance(values, list | tuple) else [values]
-    if any(np.ma.is_masked(part) for part in parts):
+    # Where numpy.ma is not imported yet nothing is masked, and to import it takes longer than to classify a sketch.
+    if "numpy.ma" in sys.modules and any(np.ma.is_masked(part) for part in parts):
         raise InputError(
             "expected strokes without masked values; fill masked rows at the end with zeros, and remove others"
         )
