@@ -106,7 +106,7 @@ adversary: $(MODELS) ## Search for the sketches where ONNX Runtime and float64 p
 engines: $(MODELS) $(BENCH_INSTALLED) ## Ask ONNX Runtime, OpenVINO and ONNX's reference evaluator the probes of the model files
 	$(BIN)/python -m benchmarks.engines
 
-compat: $(MODELS) ## Self-check both models under several releases of ONNX Runtime, each in an environment of its own
+compat: $(MODELS) $(POINTS_MODEL) $(INT8_POINTS_MODEL) ## Self-check the models under several releases of ONNX Runtime, each in an environment of its own
 	$(BIN)/python -m benchmarks.compat
 
 arm64-proof: $(MODELS) $(POINTS_MODEL) $(INT8_POINTS_MODEL) ## Self-check fp32, int8 and points files on emulated ARM64 processors (Debian; about 20 minutes)

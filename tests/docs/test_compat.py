@@ -34,6 +34,6 @@ def test_the_lower_bound_follows() -> None:
 
 
 def test_a_failing_release_does_not_hold() -> None:
-    failing = Release("1.0", "1.26", "3.11", "9e-07", "FAIL: Error: it cannot be; do this", "")
+    failing = Release("1.0", "1.26", "3.11", "9e-07", "FAIL: Error: it cannot be; do this", "9e-07", "2e-2", "")
     assert not failing.holds
     assert "| it cannot be |" in to_markdown([failing])
