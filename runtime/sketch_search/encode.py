@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from sketch_infer.array_types import FloatArray
+from sketch_infer.errors import InputError
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.installed import find_model
 from sketch_infer.inference.providers import ProviderChoice
@@ -15,6 +16,7 @@ from sketch_infer.readers.files import STDIN, read_sketches
 from sketch_infer.readers.listener import ReadListener
 from sketch_infer.readers.sketch import InputFormat, Sketch
 from sketch_search.hamming import Codes
+from sketch_search.layout import CODE_BITS
 
 DEFAULT_MODEL = "quickdraw-345"
 
@@ -32,7 +34,7 @@ class Encoder:
         classes: the model's classes.
 
     Raises:
-        InputError: if the model has no codes.
+        InputError: if the model has no codes, or longer ones than an index holds.
         SketchError: as `Classifier` raises.
     """
 
@@ -42,6 +44,8 @@ class Encoder:
         self.classes = self._classifier.classes
         self.content_sha256 = self._classifier.content_sha256
         self.bits = self._classifier.metadata.code_bits or 0
+        if self.bits not in CODE_BITS:
+            raise InputError(f"{model}: expected codes of at most {CODE_BITS[-1]} bits, found {self.bits}")
 
     def word(self, sketch: Sketch) -> str | None:
         """Return a drawing's word, or its file's name where that is one of the classes, as in `cat.npz`."""

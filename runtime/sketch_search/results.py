@@ -29,11 +29,6 @@ class Results:
         self._as_table = format_ == "table" if format_ else sys.stdout is not None and sys.stdout.isatty()
         self._rows: list[Sequence[str]] = []
 
-    @property
-    def wants_cards(self) -> bool:
-        """Whether there is a page."""
-        return self._page is not None
-
     def add(self, record: dict[str, Any], rows: Sequence[Sequence[str]], cards: Sequence[Card]) -> None:
         """Add one thing that was found.
 
