@@ -126,7 +126,10 @@ def query(reading: Reading, path: Path, k: int, format_: Format | None, html: Pa
                 if html:
                     picture = to_picture(sketch.strokes, sketch.aspect)
                     cards = [Card(picture, encoder.word(sketch) or "query", sketch.source, sketch.index, "query")]
-                    cards += [Card.of(index, one.position, f"{one.distance} bits") for one in found]
+                    cards += [
+                        Card.of(index, one.position, f"{one.distance} bit{'' if one.distance == 1 else 's'}")
+                        for one in found
+                    ]
                 results.add({"source": sketch.source, "index": sketch.index, "neighbors": neighbors}, rows, cards)
     _tell_skipped(listener)
 
