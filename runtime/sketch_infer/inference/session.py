@@ -104,7 +104,7 @@ class Session:
             sketches: finite strokes, in one array or in a sequence of (sequence_length, 3); or pen points.
             state: for a model with initial-state inputs, h_0 and c_0, each float32 (n_layers * 2, batch,
                 hidden_size); zeros when None.
-            outputs: names of what is wanted, of those that the model has; what is not wanted costs nothing.
+            outputs: names of what is wanted, of those that the model has. ONNX Runtime computes all of them anyway.
 
         Returns:
             the outputs by name: log_probs and logits, each float32 (batch, classes), embedding, float32 (batch,
