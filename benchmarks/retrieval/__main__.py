@@ -27,8 +27,9 @@ from sketch_models.training.retrieval import retrieve, signs
 
 _PATH = click.Path(path_type=Path)
 _RESULTS = Path(__file__).parents[1] / "results" / "retrieval.json"
-_PER_KNOWN, _PER_CLASS, _QUERIES = 300, 100, 10
-"""Drawings for train of each of the 40 classes and of each other class; queries of each class, of all classes."""
+_PER_KNOWN, _PER_CLASS, _PER_ALL, _QUERIES = 300, 100, 30, 5
+"""Drawings for train of each of the 40 classes and of each other class; drawings and queries of each where all are
+searched."""
 
 Vectors = Callable[[FloatArray], FloatArray]
 """Makes of log_probs, float32 (N, classes), what drawings are compared by, float32 (N, D)."""
@@ -56,7 +57,7 @@ def main(checkpoint: Path, prepared: Path, classes: Path, output: Path) -> None:
     queries = classify_fast(model, test)
     known, known_test = np.isin(labels, forty), np.isin(test.labels, forty)
     few = _first_of_each(test.labels, _QUERIES)
-    few_gallery = _first_of_each(labels, _PER_CLASS)
+    few_gallery = _first_of_each(labels, _PER_ALL)
 
     def measure(vectors: Vectors) -> dict[str, float]:
         made, made_test = vectors(gallery), vectors(queries)
