@@ -35,7 +35,7 @@ def test_the_tiny_models_are_the_networks_that_the_tests_take_them_for(
 
 
 def test_the_tiny_models_stay_tiny() -> None:
-    assert sum(path.stat().st_size for path in tiny.FOLDER.glob("*.onnx")) < 250_000
+    assert sum(path.stat().st_size for path in tiny.FOLDER.glob("*.onnx")) < 300_000
 
 
 def test_sample_files_agree_and_are_what_the_code_draws(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Files that are not the network, each refused with the reason."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -84,10 +85,10 @@ def test_probes_of_another_network_are_found(tmp_path: Path, tiny_onnx: Path) ->
 def test_a_batch_that_does_not_run_is_a_failed_case(tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Session.run
 
-    def fail_on_seven(self: Session, strokes: FloatArray, state: dict[str, FloatArray] | None = None) -> object:
+    def fail_on_seven(self: Session, strokes: FloatArray, *options: Any) -> object:
         if len(strokes) == 7:
             raise ModelFileError("it broke")
-        return run(self, strokes, state)
+        return run(self, strokes, *options)
 
     monkeypatch.setattr(Session, "run", fail_on_seven)
     report = prove(tiny_onnx, make_model())

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,9 +36,9 @@ def test_chunks_hold_sketches_of_like_lengths(tiny_onnx: Path, monkeypatch: pyte
     lengths: list[list[int]] = []
     run = Session.run
 
-    def watch(self: Session, strokes: FloatArray) -> dict[str, FloatArray]:
+    def watch(self: Session, strokes: FloatArray, **options: Any) -> dict[str, FloatArray]:
         lengths.append([int(np.flatnonzero(sketch.any(axis=1)).max(initial=-1)) + 1 for sketch in strokes])
-        return run(self, strokes)
+        return run(self, strokes, **options)
 
     monkeypatch.setattr(Session, "run", watch)
     sketches = mixed_sketches(20)
@@ -54,9 +55,9 @@ def test_every_worker_has_a_chunk(tiny_onnx: Path, monkeypatch: pytest.MonkeyPat
     sizes: list[int] = []
     run = Session.run
 
-    def watch(self: Session, strokes: FloatArray) -> dict[str, FloatArray]:
+    def watch(self: Session, strokes: FloatArray, **options: Any) -> dict[str, FloatArray]:
         sizes.append(len(strokes))
-        return run(self, strokes)
+        return run(self, strokes, **options)
 
     monkeypatch.setattr(Session, "run", watch)
     Classifier(tiny_onnx, "cpu", batch_size=16, threads=3).predict(mixed_sketches(8))
@@ -64,7 +65,7 @@ def test_every_worker_has_a_chunk(tiny_onnx: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_chunk_that_fails_in_a_worker_is_raised(tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: Session, strokes: FloatArray) -> dict[str, FloatArray]:
+    def fail(_: Session, strokes: FloatArray, **_options: Any) -> dict[str, FloatArray]:
         raise ModelFileError(f"the model does not run on a batch of {len(strokes)}")
 
     monkeypatch.setattr(Session, "run", fail)
