@@ -176,7 +176,7 @@ def _full(place: Place, output: str) -> Outcome:
 
 
 def _interrupted(place: Place, with_signal: int, output: str = "out.jsonl") -> Outcome:
-    _write(place, "many.ndjson", (LINE * MANY).encode())
+    _write(place, "many.ndjson", (LINE * 10 * MANY).encode())  # a run that lasts
     return place.caught("--quiet", with_signal=with_signal, output=output)
 
 

@@ -3,7 +3,8 @@
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
@@ -77,12 +78,15 @@ class NpzWriter:
                 member.write(self._classes.tobytes())
 
     @staticmethod
-    def _member(archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> IO[bytes]:
-        """Begin an array, with its header written."""
-        member = archive.open(f"{name}.npy", "w", force_zip64=True)
+    @contextmanager
+    def _member(
+        archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]
+    ) -> Iterator[IO[bytes]]:
+        """Begin an array, with its header written, and end it: an archive cannot be closed around an open member."""
         header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(member, header)
-        return member
+        with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+            np.lib.format.write_array_header_1_0(member, header)
+            yield member
 
 
 class ParquetWriter:
