@@ -4,25 +4,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { Classifier } from "../src/classifier";
+import { house } from "./house";
 import { installPacked } from "./packed";
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const tiny = new Uint8Array(readFileSync(path("../../../tests/tiny/tiny_points.onnx")));
 const { cases } = JSON.parse(readFileSync(path("../../../docs/contract.json"), "utf8"));
-const house = [
-  [
-    [0, 50],
-    [0, 120],
-    [100, 120],
-    [100, 50],
-    [0, 50],
-  ],
-  [
-    [0, 50],
-    [50, 0],
-    [100, 50],
-  ],
-] as const;
 
 /** A drawing of the vectors as a caller has it. */
 function strokesOf(points: [number, number, number][]): [number, number][][] {

@@ -7,26 +7,13 @@ import { build } from "vite";
 import { beforeAll, expect, test } from "vitest";
 import { Classifier } from "../src/classifier";
 import { expectText, launch, open, ROOT } from "./browser";
+import { house } from "./house";
 import { installPacked } from "./packed";
 import { PlainServer } from "./plain_server";
 
 const RUNTIME = `${ROOT}node_modules/onnxruntime-web/dist`;
 const MODEL = `${ROOT}../../tests/tiny/tiny_points.onnx`;
 const EXAMPLE = `${ROOT}npm/example.html`;
-const house = [
-  [
-    [0, 50],
-    [0, 120],
-    [100, 120],
-    [100, 50],
-    [0, 50],
-  ],
-  [
-    [0, 50],
-    [50, 0],
-    [100, 50],
-  ],
-] as const;
 let project: string;
 
 beforeAll(() => {
