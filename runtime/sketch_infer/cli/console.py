@@ -4,15 +4,14 @@ import contextlib
 import errno
 import io
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any
 
 import click
 
+from sketch_infer.cli.interruption import interruptible
 from sketch_infer.errors import InputError, OutputError, SketchError
 from sketch_infer.inference.providers import PROVIDER_CHOICES
 from sketch_infer.untrusted import one_line
@@ -63,28 +62,6 @@ def note(text: str) -> None:
     click.echo(text, err=True, color=_color())
 
 
-@contextlib.contextmanager
-def _all_signals_as_ctrl_c() -> Iterator[None]:
-    """End as Ctrl-C does, with hidden files removed, when the process is told to stop or its terminal is closed."""
-    before: dict[signal.Signals, Any] = {}
-
-    def stop(_number: int, _frame: object) -> None:
-        for number in before:
-            signal.signal(number, signal.SIG_IGN)  # one is enough; a service manager may send both
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is threading.main_thread():
-        for name in ("SIGTERM", "SIGHUP"):
-            number: signal.Signals | None = getattr(signal, name, None)
-            if number and signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
-                before[number] = signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 class _ErrorsToExitCodes(click.Command):
     """Turns this project's errors into one line on stderr and the error's exit code."""
 
@@ -97,7 +74,7 @@ class _ErrorsToExitCodes(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         ctx.color = _color()
         try:
-            with _all_signals_as_ctrl_c():
+            with interruptible():
                 result = super().invoke(ctx)
             if sys.stdout:
                 sys.stdout.flush()  # else a full disk would show as a traceback at exit
