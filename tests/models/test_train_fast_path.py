@@ -27,6 +27,14 @@ def network(settle: int, points: int = POINTS) -> FastSketchRNN:
     return FastSketchRNN(core, CLASSES, settle=settle, dtype=torch.float32)
 
 
+@pytest.mark.parametrize(("has_bfloat16", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_the_recurrence_runs_in_bfloat16_only_where_the_processor_has_it(
+    has_bfloat16: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: has_bfloat16)
+    assert FastSketchRNN(SketchRNN(3, HIDDEN, 1, sequence_length=POINTS), CLASSES).dtype == dtype
+
+
 @pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("steps", [1, 6])
 def test_lstm_scan_is_torchs_lstm_with_its_gradients(backwards: bool, steps: int) -> None:

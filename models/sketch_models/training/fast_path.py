@@ -8,7 +8,7 @@ Four facts of the network are used:
 * The stem has no activations: convolutions and input projection are one linear map of a window of 11 points.
 * The head's weights change slowly over time (`time_basis`), so that it reads a few weighted sums over time, and a sum
   over padding is a product. This keeps 3.8 million weights of the head from learning the drawings by heart.
-* The recurrence runs in bfloat16 (`lstm_scan`).
+* The recurrence runs in bfloat16 where the processor has it (`lstm_scan`).
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from sketch_models.sketch_rnn import SketchRNN
-from sketch_models.training.lstm_scan import lstm_scan
+from sketch_models.training.lstm_scan import fastest_dtype, lstm_scan
 
 KNOTS = (0, 1, 8, 18, 30, 45, 65, 90, 125)
 """Steps between which the head's weights are interpolated, besides the last one. Step 0 stands alone: there the
@@ -117,7 +117,7 @@ class FastSketchRNN(nn.Module):
         n_classes: outputs of the smooth head.
         settle: steps past a sketch's last point that the forward direction runs; with the core's `time_steps`, this
             module is `to_sketch_rnn`'s exact function and gradient.
-        dtype: of the recurrence.
+        dtype: of the recurrence; None for the fastest here.
 
     Raises:
         ValueError: if the core has more than one LSTM layer.
@@ -127,13 +127,13 @@ class FastSketchRNN(nn.Module):
     input_scale: Tensor
     tails: Tensor
 
-    def __init__(self, core: SketchRNN, n_classes: int, settle: int = 8, dtype: torch.dtype = torch.bfloat16) -> None:
+    def __init__(self, core: SketchRNN, n_classes: int, settle: int = 8, dtype: torch.dtype | None = None) -> None:
         super().__init__()
         if core.config.n_layers != 1:
             raise ValueError(f"expected a SketchRNN with n_layers 1, found {core.config.n_layers}")
         self.core = core
         self.settle = settle
-        self.dtype = dtype
+        self.dtype = dtype or fastest_dtype()
         sizes = core.config
         self.taps = sizes.sequence_length - sizes.time_steps + 1
         self.register_buffer("basis", time_basis(sizes.time_steps))

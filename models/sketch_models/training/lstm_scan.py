@@ -6,6 +6,16 @@ import torch
 from torch import Tensor
 
 
+def fastest_dtype() -> torch.dtype:
+    """Return the dtype in which this processor runs `lstm_scan` fastest.
+
+    bfloat16 halves the time with AVX-512, or ARM's instructions for it. Elsewhere PyTorch imitates its products, which
+    takes sixteen times as long as float32.
+    """
+    has_it = torch._C._has_mkldnn and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.bfloat16 if has_it else torch.float32
+
+
 def lstm_scan(projected: Tensor, weight: Tensor, h_0: Tensor, c_0: Tensor, backwards: bool) -> Tensor:
     """Run one direction of one LSTM layer over inputs already projected to the gates.
 
