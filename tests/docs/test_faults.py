@@ -21,7 +21,7 @@ import pytest
 import torch
 
 from benchmarks.bulk import forms
-from sketch_export.cli import main as export_command
+from sketch_export.cli.main import main as export_command
 from sketch_infer import ModelFileError
 from sketch_infer.checks.signing import read_signing_key, sign_file
 from sketch_infer.inference.installed import find_model

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from sketch_export import cli as export_cli
 from sketch_export import export_onnx
+from sketch_export.cli import main as export_cli
 from sketch_models import SketchRNN
 from tests import tiny
 from tests.networks import make_model

@@ -6,7 +6,7 @@ import onnx
 import pytest
 import torch
 
-from sketch_export.cli import main
+from sketch_export.cli.main import main
 from sketch_export.exporter import seal
 from sketch_infer import Classifier
 from sketch_infer.inference.session import Session

@@ -1,0 +1,1 @@
+"""The command `sketch-export`, a module for each of its commands."""

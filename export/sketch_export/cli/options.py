@@ -1,0 +1,28 @@
+"""What several commands share."""
+
+from pathlib import Path
+
+import click
+import torch
+
+from sketch_models import SketchRNN
+
+PUBLISHED_LENGTH = 196
+"""Points per sketch of the published network."""
+
+EXAMPLE_SIZES = (3, 256, 40)
+"""input_size, hidden_size and output_size of the published example network."""
+
+checkpoint_path = click.Path(path_type=Path)
+
+expected_option = click.option(
+    "--expected",
+    type=click.Path(path_type=Path),
+    help="Your own network's answers, an .npz file of strokes and logits or log_probs: exit 1 if SketchRNN's differ.",
+)
+
+
+def example_network() -> SketchRNN:
+    """Return the published example network with random weights, the same ones each time."""
+    torch.manual_seed(0)
+    return SketchRNN(*EXAMPLE_SIZES).eval()
