@@ -103,7 +103,8 @@ bench-points: $(MODEL) $(POINTS_MODEL) ## Measure the preparation inside a point
 adversary: $(MODELS) ## Search for the sketches where ONNX Runtime and float64 part most, plain and fast (about 5 minutes)
 	$(BIN)/python -m benchmarks.adversary
 
-engines: $(MODELS) $(BENCH_INSTALLED) ## Ask ONNX Runtime, OpenVINO and ONNX's reference evaluator the probes of the model files
+engines: $(MODELS) $(BENCH_INSTALLED) ## Ask ONNX Runtime, onnxruntime-web, OpenVINO and ONNX's reference evaluator the probes of the model files
+	@if ($(NODE_CHECK)) > /dev/null; then $(MAKE) --no-print-directory --silent $(WEB_INSTALLED); fi
 	$(BIN)/python -m benchmarks.engines
 
 compat: $(MODELS) $(POINTS_MODEL) $(INT8_POINTS_MODEL) ## Self-check the models under several releases of ONNX Runtime, each in an environment of its own
