@@ -103,7 +103,7 @@ bench-points: $(MODEL) $(POINTS_MODEL) ## Measure the preparation inside a point
 adversary: $(MODELS) ## Search for the sketches where ONNX Runtime and float64 part most, plain and fast (about 5 minutes)
 	$(BIN)/python -m benchmarks.adversary
 
-engines: $(MODELS) $(BENCH_INSTALLED) ## Ask ONNX Runtime, onnxruntime-web, OpenVINO and ONNX's reference evaluator the probes of the model files
+engines: $(MODELS) $(POINTS_MODEL) $(BENCH_INSTALLED) ## Ask ONNX Runtime, onnxruntime-web, OpenVINO and ONNX's reference evaluator the probes of the model files
 	@if ($(NODE_CHECK)) > /dev/null; then $(MAKE) --no-print-directory --silent $(WEB_INSTALLED); fi
 	$(BIN)/python -m benchmarks.engines
 

@@ -32,10 +32,15 @@ def to_markdown(found: list[Found]) -> str:
 @click.command()
 @click.option("--publish", is_flag=True, help="Write the results where the documentation reads them.")
 def main(publish: bool) -> None:
-    """Ask every engine that is installed the probes of the fast, plain and int8 files."""
+    """Ask every engine that is installed the probes of the default network's files."""
     found = []
     with tempfile.TemporaryDirectory() as folder:
-        paths = {"fast": default_model(), "plain": plain_model(Path(folder)), "int8": default_model("int8")}
+        paths = {
+            "fast": default_model(),
+            "plain": plain_model(Path(folder)),
+            "int8": default_model("int8"),
+            "points": ROOT / "dist" / "points.onnx",
+        }
         for engine in ENGINES:
             for file in FILES:
                 with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:

@@ -9,14 +9,15 @@ import numpy as np
 from benchmarks.engines.web import NotRun, run_web
 from sketch_infer.array_types import FloatArray
 from sketch_infer.checks.parity import FP32_TOLERANCE, INT8_TOLERANCE
+from sketch_infer.inference.providers import CPU
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import STROKES, Feeds
+from sketch_infer.model.contract import Feeds
 from sketch_infer.untrusted import one_line
 
 Answer = tuple[str, FloatArray]
 """The engine's version and its logits."""
 
-FILES = ("fast", "plain", "int8")
+FILES = ("fast", "plain", "int8", "points")
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Found:
 
     Attributes:
         engine: its name.
-        file: "fast", "plain" or "int8".
+        file: one of `FILES`.
         verdict: "right", "wrong", "refused" or "not run".
         version: of the engine; empty if it did not answer.
         difference: largest |logit - eager's| in units of the row's scale; None if it did not answer.
@@ -50,7 +51,8 @@ class Found:
 def run_onnxruntime(path: Path, feeds: Feeds) -> Answer:
     import onnxruntime
 
-    return onnxruntime.__version__, Session(path, "cpu").run(feeds[STROKES])["logits"]
+    (logits,) = onnxruntime.InferenceSession(path, providers=[CPU]).run(["logits"], feeds)
+    return onnxruntime.__version__, logits
 
 
 def run_openvino(path: Path, feeds: Feeds) -> Answer:

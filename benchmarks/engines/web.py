@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.bench.candidates import ROOT
 from sketch_infer.array_types import FloatArray
-from sketch_infer.model.contract import STROKES, Feeds
+from sketch_infer.model.contract import Feeds
 
 WEB = ROOT / "runtime" / "web"
 PACKAGE = WEB / "node_modules" / "onnxruntime-web"
@@ -47,10 +47,13 @@ def run_web(path: Path, feeds: Feeds) -> tuple[str, FloatArray]:
         RuntimeError: if it refused the file.
     """
     node = find_node()
-    strokes = feeds[STROKES]
+    tensors = {
+        name: {"type": array.dtype.name, "dims": array.shape, "data": array.ravel().tolist()}
+        for name, array in feeds.items()
+    }
     with tempfile.TemporaryDirectory() as folder, Path(__file__).with_name("web.mjs").open("rb") as script:
-        asked = Path(folder, "strokes.json")
-        asked.write_text(json.dumps({"dims": strokes.shape, "data": strokes.ravel().tolist()}), encoding="utf-8")
+        asked = Path(folder, "feeds.json")
+        asked.write_text(json.dumps(tensors), encoding="utf-8")
         # A script from stdin looks for packages where it runs.
         command: list[str | Path] = [node, "--input-type=module", "-", path.resolve(), asked]
         done = subprocess.run(command, cwd=WEB, stdin=script, capture_output=True, text=True, timeout=120)

@@ -54,8 +54,8 @@ GraphChoice = Literal["fast", "plain"]
 GRAPH_CHOICES: tuple[str, ...] = get_args(GraphChoice)
 
 _NOTES: dict[GraphChoice, str] = {
-    "fast": "Proven in ONNX Runtime alone. Engines that ignore an LSTM's sequence_lens, as OpenVINO does, open this "
-    "file and answer wrongly: for those export with --graph plain.",
+    "fast": "Proven in ONNX Runtime. An engine that ignores an LSTM's sequence_lens opens this file and answers "
+    "wrongly: for such engines export with --graph plain.",
     "plain": "PyTorch's own operations, one for one. Proven in ONNX Runtime.",
 }
 """The file's doc_string: what whoever opens it elsewhere must know."""

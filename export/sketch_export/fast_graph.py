@@ -9,6 +9,7 @@ import onnx_ir.passes.common as passes
 from sketch_export.passes.bounded_points import bound_points
 from sketch_export.passes.branch_constants import own_host_constants
 from sketch_export.passes.directions import split_directions
+from sketch_export.passes.explicit_clip import set_clips
 from sketch_export.passes.forward_padding import LOGIT_BUDGET, skip_forward_padding
 from sketch_export.passes.head_blocks import quantize_whole_head, skip_head_blocks
 from sketch_export.passes.int8_lstm import quantize_lstms
@@ -67,6 +68,7 @@ def make_fast(model: ir.Model, sketches: FloatArray, precision: Precision = "fp3
         quantize_lstms(model)
     else:
         skip_head_blocks(model)
+    set_clips(model)
     own_host_constants(model)
     passes.RemoveUnusedNodesPass()(model)
     passes.ShapeInferencePass()(model)

@@ -16,6 +16,7 @@ from sketch_export.checks.proof import proof_strokes
 from sketch_export.fast_graph import make_fast
 from sketch_export.passes.branch_constants import HOST_READ, own_host_constants
 from sketch_export.passes.directions import direction_node, split_directions
+from sketch_export.passes.explicit_clip import set_clips
 from sketch_export.passes.forward_padding import skip_forward_padding
 from sketch_export.passes.head_blocks import skip_head_blocks
 from sketch_export.passes.linear_stem import fold_stem
@@ -56,7 +57,7 @@ PASSES: dict[str, tuple[Callable[[ir.Model], object], ...]] = {
     "reached": (split_directions, factor_head, skip_reverse_padding, skip_forward, drop_unreached_steps),
     "all": (
         *(fold_stem, split_directions, factor_head, skip_reverse_padding, skip_forward),
-        *(drop_unreached_steps, skip_head_blocks),
+        *(drop_unreached_steps, skip_head_blocks, set_clips),
     ),
 }
 

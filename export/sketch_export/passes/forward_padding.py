@@ -13,7 +13,7 @@ from sketch_export.passes.linear_stem import read_stem
 from sketch_export.passes.tools.cell import Cell
 from sketch_export.passes.tools.drawn_steps import drawn_steps
 from sketch_export.passes.tools.editor import GraphEditor
-from sketch_export.passes.tools.late_rows import LateRows, missing_steps
+from sketch_export.passes.tools.late_rows import LateRows, add_missing_steps
 from sketch_export.passes.tools.settling import Tail, find_tail
 from sketch_infer.array_types import Float64Array, FloatArray
 from sketch_infer.checks.parity import FP32_TOLERANCE
@@ -56,8 +56,8 @@ def skip_forward_padding(
     editor.op("Where", late, _steps(editor, steps), lengths, name=RUN_STEPS["forward"])
     reader, times = head_reader(model, "forward"), head_times(model, "forward")
     rows = LateRows(lstm, cell, stem.bias, lengths, late, np.eye(steps, dtype=np.float32) if times is None else times)
-    missing = missing_steps(editor, rows, longest=steps - tail.steps - 1)  # a sketch has one step of its own at least
-    whole = editor.op("Add", reader.inputs[0], missing, name="forward.all_steps")
+    longest = steps - tail.steps - 1  # a sketch has one step of its own at least
+    whole = add_missing_steps(editor, rows, reader.inputs[0], longest)
     editor.insert_before(reader)
     reader.replace_input_with(0, whole)
     add_to_logits(model, _tail_logits(editor, lengths, slow, late, tail), editor)

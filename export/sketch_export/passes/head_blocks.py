@@ -13,6 +13,7 @@ from sketch_export.passes.forward_padding import RUN_STEPS
 from sketch_export.passes.tools.editor import GraphEditor, constant_array, replace
 from sketch_export.passes.tools.int8_weights import quantize
 from sketch_infer.array_types import Array
+from sketch_infer.errors import SketchError
 
 BLOCK_STEPS = 64
 """Fewer steps a block read less but need more Ifs, each of which takes time to open: for one sketch, half as many steps
@@ -64,7 +65,7 @@ def _cut(model: ir.Model, direction: str, int8: bool) -> None:
     if int8:
         scale, zero = editor.constant("h.scale", np.float32(_H_SCALE)), editor.constant("h.zero", np.uint8(_H_ZERO))
         y = editor.op("QuantizeLinear", y, scale, zero, name=f"{direction}.int8")
-    parts = []
+    total: ir.Value | None = None
     block_steps = INT8_BLOCK_STEPS if int8 else BLOCK_STEPS
     for start in range(0, steps, block_steps):
         end = min(start + block_steps, steps)
@@ -78,14 +79,17 @@ def _cut(model: ir.Model, direction: str, int8: bool) -> None:
         matmul = _matmul_int8 if int8 else _matmul
         own = weight[start * hidden : end * hidden]
         part = matmul(block, part, own, f"{direction}.{start}", f"{name}.block" if optional else name)
+        if total is not None:
+            part = block.op("Add", total, part, name=f"{name}.sum")
         if optional:
+            # Both branches give one shape, for OpenVINO: see `late_rows`.
             skipped = GraphEditor(model.graph)
-            nothing = skipped.constant("no_logits", np.zeros((1, weight.shape[1]), np.float32))
-            zero = skipped.op("Identity", nothing, name=f"{name}.skipped")
+            same = skipped.op("Identity", total, name=f"{name}.skipped")
             reached = editor.op("Greater", longest, span[0], name=f"{name}.reached")
-            part = editor.op("If", reached, name=name, then_branch=block.branch(part), else_branch=skipped.branch(zero))
-        parts.append(part)
-    total = editor.op("Sum", *parts, name=f"logits.{direction}.blocks")
+            part = editor.op("If", reached, name=name, then_branch=block.branch(part), else_branch=skipped.branch(same))
+        total = part
+    if total is None:
+        raise SketchError(f"expected the head of {direction} to read steps, found none")
     editor.insert_before(head)
     replace(head.outputs[0], total)
     passes.RemoveUnusedNodesPass()(model)

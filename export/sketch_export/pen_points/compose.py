@@ -33,7 +33,9 @@ def read_points(model: ir.Model) -> None:
     points = ir.Value(name=POINTS, type=ir.TensorType(FLOAT), shape=ir.Shape([N_POINTS, INPUT_SIZE]))
     counts = ir.Value(name=COUNTS, type=ir.TensorType(INT64), shape=ir.Shape([BATCH]))
     writer = Writer(graph, POINTS)
-    prepared = prepare(Tensor(points, writer), Tensor(counts, writer), sequence_length)
+    # OpenVINO (2026.4) would make other rows of the points. It lacks this operator, and so refuses the file.
+    known_counts = writer.op("OptionalGetElement", Tensor(counts, writer), dtype=INT64)
+    prepared = prepare(Tensor(points, writer), known_counts, sequence_length)
     made = prepared.strokes.value
     graph.inputs[:] = [points, counts]
     made.name, made.shape = STROKES, strokes.shape

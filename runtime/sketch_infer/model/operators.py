@@ -11,8 +11,8 @@ OPERATORS: dict[str, frozenset[str]] = {
         ("Abs", "Add", "Ceil", "Clip", "Div", "Exp", "Max", "Min", "Mul", "Round", "Sqrt", "Sub", "Sum"), NO_ATTRIBUTES
     ),
     **dict.fromkeys(("And", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "Or"), NO_ATTRIBUTES),
-    **dict.fromkeys(("Expand", "GatherElements", "Identity", "NonZero", "Range", "ScatterND", "Slice"), NO_ATTRIBUTES),
-    **dict.fromkeys(("Squeeze", "Unsqueeze", "Where"), NO_ATTRIBUTES),
+    **dict.fromkeys(("Expand", "GatherElements", "Identity", "NonZero", "OptionalGetElement", "Range"), NO_ATTRIBUTES),
+    **dict.fromkeys(("ScatterND", "Slice", "Squeeze", "Unsqueeze", "Where"), NO_ATTRIBUTES),
     **dict.fromkeys(("MatMul", "MatMulInteger", "QuantizeLinear"), NO_ATTRIBUTES),
     **dict.fromkeys(("ReduceL2", "ReduceMax", "ReduceSum"), frozenset({"keepdims"})),
     "Cast": frozenset({"to"}),
@@ -23,14 +23,14 @@ OPERATORS: dict[str, frozenset[str]] = {
     "Gather": frozenset({"axis"}),
     "Gemm": frozenset({"alpha", "beta", "transA", "transB"}),
     "If": frozenset({"else_branch", "then_branch"}),
-    "LSTM": frozenset({"direction", "hidden_size", "input_forget", "layout"}),
+    "LSTM": frozenset({"clip", "direction", "hidden_size", "input_forget", "layout"}),
     "LogSoftmax": frozenset({"axis"}),
     "Loop": frozenset({"body"}),
     "Reshape": frozenset({"allowzero"}),
     "ScatterElements": frozenset({"reduction"}),
     "Shape": frozenset({"end", "start"}),
     "Transpose": frozenset({"perm"}),
-    "com.microsoft.DynamicQuantizeLSTM": frozenset({"direction", "hidden_size"}),
+    "com.microsoft.DynamicQuantizeLSTM": frozenset({"clip", "direction", "hidden_size"}),
 }
 """Operator, with its domain unless that is ONNX's own, to the attributes it may have."""
 

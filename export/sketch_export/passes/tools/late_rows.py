@@ -34,26 +34,26 @@ class LateRows:
     times: Array
 
 
-def missing_steps(editor: GraphEditor, rows: LateRows, longest: int) -> ir.Value:
-    """Record what the head reads of the steps that late rows did not run, (sums, batch, hidden).
+def add_missing_steps(editor: GraphEditor, rows: LateRows, read: ir.Value | None, longest: int) -> ir.Value:
+    """Record what the head reads, with the steps that late rows did not run.
 
     Args:
         editor: of the graph.
         rows: the late ones.
+        read: what the head reads without them, (sums, batch, hidden).
         longest: the most steps that a row can miss.
 
     Returns:
-        the value; zeros of shape (1, 1, 1) if no row is late.
+        the value, of the same shape in both branches: OpenVINO reads unwritten memory where these differ.
     """
     counted = editor.op("Cast", rows.late, name="forward.late_count", to=ir.DataType.INT32)
     most = editor.op("ReduceMax", counted, name="forward.any_late_count", keepdims=0)
     any_late = editor.op("Cast", most, name="forward.any_late", to=ir.DataType.BOOL)
     some, none = GraphEditor(editor.graph), GraphEditor(editor.graph)
-    found = _run_on(some, rows, longest)
-    zero = none.constant("zero_step", np.zeros((1, 1, 1), np.float32))
-    nothing = none.op("Identity", zero, name="forward.none_late")
-    then, otherwise = some.branch(found), none.branch(nothing)
-    return editor.op("If", any_late, name="forward.missing", then_branch=then, else_branch=otherwise)
+    whole = some.op("Add", read, _run_on(some, rows, longest), name="forward.with_late")
+    same = none.op("Identity", read, name="forward.none_late")
+    then, otherwise = some.branch(whole), none.branch(same)
+    return editor.op("If", any_late, name="forward.all_steps", then_branch=then, else_branch=otherwise)
 
 
 def _zeros(editor: GraphEditor, by_row: ir.Value, axes: list[int], sizes: list[int], name: str) -> ir.Value:
