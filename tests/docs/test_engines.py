@@ -27,9 +27,11 @@ def test_onnx_runtime_is_right_and_so_is_every_engine_on_the_plain_file() -> Non
 def test_the_table_shows_what_was_refused_and_what_was_not_run() -> None:
     answers = [Found("A", "fast", "wrong", "1", 3.4), Found("A", "plain", "right", "1", 1e-6)]
     missing = [Found("B", file, "not run", reason="needs C") for file in FILES]
-    assert to_markdown([*answers, Found("A", "int8", "refused"), *missing]).splitlines()[2:] == [
-        "| A 1 | wrong (3e+00) | right (1e-06) | refused |",
-        "| B | not run: needs C | not run: needs C | not run: needs C |",
+    assert to_markdown(
+        [*answers, Found("A", "int8", "refused"), Found("A", "points", "refused"), *missing]
+    ).splitlines()[2:] == [
+        "| A 1 | wrong (3e+00) | right (1e-06) | refused | refused |",
+        "| B | not run: needs C | not run: needs C | not run: needs C | not run: needs C |",
     ]
 
 
