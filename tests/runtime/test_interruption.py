@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 
 import click
@@ -16,6 +16,17 @@ from sketch_infer.cli.console import Command
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
 SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"]
+
+
+@pytest.fixture(autouse=True)
+def default_handlers() -> Iterator[None]:
+    """Python's own handlers, as a command has them: Ray leaves one of its own where other tests have used it."""
+    own = dict.fromkeys((signal.SIGTERM, signal.SIGHUP, signal.SIGALRM), signal.SIG_DFL)
+    before = {number: signal.signal(number, handler) for number, handler in own.items()}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def run(body: Callable[[], None]) -> Result:
