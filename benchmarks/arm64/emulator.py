@@ -40,7 +40,7 @@ class Emulator:
         """
         for tool in ("apt-get", "dpkg-deb"):
             if not shutil.which(tool):
-                raise EmulatorError(f"expected {tool}, found none: this needs Debian or Ubuntu, or an ARM64 machine")
+                raise EmulatorError(f"expected {tool}, found none: this needs Debian, or an ARM64 machine")
         if not _KEYRING.exists():
             raise EmulatorError(f"expected {_KEYRING}, found none; run: apt-get install debian-archive-keyring")
         emulator = cls(folder / "root")
@@ -102,12 +102,26 @@ class Emulator:
         return _run([str(self.root / "usr/bin/qemu-aarch64"), "--version"]).split()[2]
 
 
+def _mirror() -> str:
+    """Return where this machine gets Debian's packages from.
+
+    Raises:
+        EmulatorError: if it gets none, or has not asked for their list yet.
+    """
+    command = ["apt-get", "indextargets", "--format", "$(ORIGIN) $(SUITE) $(REPO_URI)", "Created-By: Packages"]
+    for line in _run(command).splitlines():
+        match line.split():
+            case "Debian", suite, uri if not suite.endswith(("-security", "-updates", "-backports")):
+                return uri
+    raise EmulatorError("expected a Debian mirror among apt-get's sources, found none; run: apt-get update")
+
+
 def _download(state: Path, architecture: str, *packages: str) -> list[Path]:
     """Download packages and all that they depend on, for an architecture, with apt's own check of signatures."""
     for folder in ("lists/partial", "archives/partial"):
         (state / folder).mkdir(parents=True, exist_ok=True)
     (state / "status").touch()  # of a machine with nothing installed
-    source = f"deb [signed-by={_KEYRING}] http://deb.debian.org/debian {SUITE} main\n"
+    source = f"deb [signed-by={_KEYRING}] {_mirror()} {SUITE} main\n"
     (state / "sources.list").write_text(source, encoding="utf-8")
     options = {
         "APT::Architecture": architecture,

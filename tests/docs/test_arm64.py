@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.arm64 import rows
+from benchmarks.arm64 import emulator, rows
 from benchmarks.arm64.__main__ import MACHINES, RESULTS, Found, to_markdown
 from benchmarks.arm64.emulator import Emulator, EmulatorError
 from sketch_infer.array_types import FloatArray
@@ -38,6 +38,15 @@ def test_rows_are_compared_bit_for_bit(model: Path, monkeypatch: pytest.MonkeyPa
 
 def test_what_the_emulator_needs_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(EmulatorError, match="expected apt-get, found none: this needs Debian or Ubuntu"):
+    with pytest.raises(EmulatorError, match="expected apt-get, found none: this needs Debian, or an ARM64 machine"):
         Emulator.prepare(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_packages_come_from_where_this_machine_gets_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = "Debian stable-security http://near/debian-security/\nOther stable http://x/\nDebian stable http://near/debian/\n"
+    monkeypatch.setattr(emulator, "_run", lambda command: sources if "indextargets" in command else "")
+    assert emulator._mirror() == "http://near/debian/"
+    sources = "Ubuntu noble http://near/ubuntu/\n\n"
+    with pytest.raises(EmulatorError, match="expected a Debian mirror among apt-get's sources, found none"):
+        emulator._mirror()
