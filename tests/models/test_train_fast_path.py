@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from sketch_models import SketchRNN
-from sketch_models.training.fast_path import FastSketchRNN, Gates, time_basis
+from sketch_models.training.fast_path import FastSketchRNN, time_basis
+from sketch_models.training.gates import Gates
 from sketch_models.training.lstm_scan import lstm_scan
 
 HIDDEN, POINTS, CLASSES = 8, 40, 3
