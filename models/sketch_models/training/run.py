@@ -20,6 +20,7 @@ from sketch_models.sketch_rnn import SketchRNN, SketchRNNConfig
 from sketch_models.training.fast_path import FastSketchRNN, head_knots
 from sketch_models.training.files import TrainingData, fingerprint, read_state, save_state, write_log
 from sketch_models.training.learning_curve import plot_learning_curve
+from sketch_models.training.memory import keep_freed_memory
 from sketch_models.training.options import Options, metadata_of, recipe_of
 from sketch_models.training.recipe import initialize
 from sketch_models.training.summary import finish
@@ -50,6 +51,7 @@ def train(options: Options, data: TrainingData, start: Checkpoint | None, log: P
         InputError: if there is no state to resume, or it is another run's.
         OutputError: if a file cannot be written.
     """
+    keep_freed_memory()
     recipe = recipe_of(options, len(data.train))
     if start:
         sizes = replace(start.model.config, output_size=len(data.targets))
