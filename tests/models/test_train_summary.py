@@ -19,6 +19,7 @@ from sketch_models.training.cli import main
 from sketch_models.training.dataset import read_drawings
 from sketch_models.training.fast_path import FastSketchRNN
 from sketch_models.training.files import read_training_data
+from sketch_models.training.run import load_start
 from sketch_models.training.summary import finish, fit_temperature, warn_of_imbalance
 from tests.models.drawn_classes import TINY, cross, train, two_classes, write
 from tests.support import ROOT
@@ -109,6 +110,26 @@ def test_starting_from_a_checkpoint_keeps_what_it_knows_by_class(data: Path, tmp
     refused = CliRunner().invoke(main, [*arguments, "--hidden-size", "8"])
     assert refused.exit_code == 2
     assert "expected --from without --hidden-size" in refused.output
+
+
+def test_starting_from_two_checkpoints_takes_the_mean_of_their_weights(data: Path, tmp_path: Path) -> None:
+    first, second, other = (tmp_path / f"{name}.safetensors" for name in ("first", "second", "other"))
+    assert train(data, "-o", first, "--epochs", 1).exit_code == 0
+    assert train(data, "-o", second, "--epochs", 1, "--seed", 1).exit_code == 0
+    means = load_start([first, second]).model.state_dict()
+    states = [load_checkpoint(path).model.state_dict() for path in (first, second)]
+    for name, mean in means.items():
+        torch.testing.assert_close(mean, (states[0][name] + states[1][name]) / 2)
+
+    arguments = ["--from", str(first), "--from", str(second), "-o", str(other), "--epochs", "1", *TINY[4:]]
+    result = CliRunner().invoke(main, [str(data), *arguments])
+    assert result.exit_code == 0, result.output
+    assert "--from first.safetensors --from second.safetensors" in load_checkpoint(other).metadata["training"]
+
+    save_checkpoint(second, load_checkpoint(second).model, ["circle", "star"])
+    refused = CliRunner().invoke(main, [str(data), *arguments])
+    assert refused.exit_code == 2
+    assert f"{second}: expected the sizes and classes of {first}" in refused.output
 
 
 def test_unfinished_drawings_are_the_first_points(data: Path) -> None:

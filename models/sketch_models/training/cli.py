@@ -42,9 +42,10 @@ _POSITIVE = click.IntRange(min=1)
 )
 @click.option(
     "--from",
-    "from_checkpoint",
+    "from_checkpoints",
+    multiple=True,
     type=_FOLDER,
-    help="Checkpoint to start from; classes with the same name keep their weights.",
+    help="Checkpoint to start from; classes with the same name keep their weights. Of several, the mean is taken.",
 )
 @click.option(
     "--codes",
@@ -115,7 +116,7 @@ def main(**options: Unpack[Options]) -> None:
         check_writable(path)
     if options["plot"] and not find_spec("matplotlib"):
         raise click.UsageError("--plot needs matplotlib, which is not installed")
-    start = load_start(options["from_checkpoint"]) if options["from_checkpoint"] else None
+    start = load_start(options["from_checkpoints"]) if options["from_checkpoints"] else None
     for name in ("hidden_size", "sequence_length"):
         if start and context.get_parameter_source(name) is not ParameterSource.DEFAULT:
             raise click.UsageError(f"expected --from without --{name.replace('_', '-')}: the checkpoint has its own")
@@ -125,8 +126,8 @@ def main(**options: Unpack[Options]) -> None:
         options["data"], options["dense"], options["val"], options["pretrain"], classes, options["val_share"]
     )
     _report(data)
-    if options["codes"] and (source := options["from_checkpoint"]):
-        train_codes(data, source, output, int(options["codes"]), options["seed"])
+    if options["codes"]:
+        train_codes(data, options["from_checkpoints"][0], output, int(options["codes"]), options["seed"])
         return
     if warning := warn_of_imbalance(data, options["balance"]):
         note(warning)
@@ -142,10 +143,10 @@ def _classes(options: Options, start: Checkpoint | None) -> Sequence[str] | None
 
 def _check_options_of_codes(context: click.Context) -> None:
     """Refuse what has no meaning with --codes."""
-    source = context.params["from_checkpoint"]
-    if source is None or source.suffix != ".safetensors":
+    sources = context.params["from_checkpoints"]
+    if len(sources) != 1 or sources[0].suffix != ".safetensors":
         raise click.UsageError("expected --codes with --from FILE.safetensors, the network that gets codes")
-    used = ("data", "dense", "val", "val_share", "from_checkpoint", "codes", "seed", "provenance", "output")
+    used = ("data", "dense", "val", "val_share", "from_checkpoints", "codes", "seed", "provenance", "output")
     for name in context.params:
         if name not in used and context.get_parameter_source(name) is not ParameterSource.DEFAULT:
             raise click.UsageError(

@@ -19,7 +19,7 @@ class Options(TypedDict):
     classes: Path | None
     pretrain: Path | None
     pretrain_epochs: int
-    from_checkpoint: Path | None
+    from_checkpoints: tuple[Path, ...]
     codes: str | None
     epochs: int
     further_share: float
@@ -80,10 +80,9 @@ _SMALLEST_BATCH = 32
 def metadata_of(options: Options, data: TrainingData) -> dict[str, str]:
     """Return what the checkpoint says of its making: provenance, the command, the drawings and the seed."""
     folders = [*options["data"], *options["dense"], *([options["pretrain"]] if options["pretrain"] else [])]
-    unsaid = ("data", "dense", "output", "plot", "resume", "provenance", "from_checkpoint", "codes")
+    unsaid = ("data", "dense", "output", "plot", "resume", "provenance", "from_checkpoints", "codes")
     arguments = [folder.name for folder in options["data"]] + [f"--dense {folder.name}" for folder in options["dense"]]
-    if options["from_checkpoint"]:
-        arguments.append(f"--from {options['from_checkpoint'].name}")
+    arguments += [f"--from {path.name}" for path in options["from_checkpoints"]]
     arguments += [
         f"--{name.replace('_', '-')} {value.name if isinstance(value, Path) else value}"
         for name, value in options.items()

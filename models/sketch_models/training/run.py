@@ -3,7 +3,7 @@
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,19 +29,33 @@ from sketch_models.training.trainer import Trainer
 _MEASURED = 10  # seconds after which the speed tells how long a run will take
 
 
-def load_start(path: Path) -> Checkpoint:
-    """Load a checkpoint that a run can start from.
+def load_start(paths: Sequence[Path]) -> Checkpoint:
+    """Load the checkpoint that a run starts from.
+
+    Of several the mean of their weights is taken, which is better than each where one was trained from the other
+    (Wortsman et al., "Model soups", 2022).
 
     Raises:
-        ModelFileError: if it cannot be loaded.
-        InputError: if its network is not of the kind that is trained.
+        ModelFileError: if one cannot be loaded.
+        InputError: if a network is not of the kind that is trained, or differs in size or classes from the first.
     """
-    checkpoint = load_checkpoint(path)
-    config = checkpoint.model.config
-    if config.n_layers != 1 or config.input_size != 3:
-        found = f"n_layers {config.n_layers}, input_size {config.input_size}"
-        raise InputError(f"{path}: expected a SketchRNN with n_layers 1 and input_size 3 to start from, found {found}")
-    return checkpoint
+    checkpoints = [load_checkpoint(path) for path in paths]
+    first = checkpoints[0]
+    for path, checkpoint in zip(paths, checkpoints, strict=True):
+        config = checkpoint.model.config
+        if config.n_layers != 1 or config.input_size != 3:
+            found = f"n_layers {config.n_layers}, input_size {config.input_size}"
+            raise InputError(
+                f"{path}: expected a SketchRNN with n_layers 1 and input_size 3 to start from, found {found}"
+            )
+        if config != first.model.config or checkpoint.labels != first.labels:
+            raise InputError(f"{path}: expected the sizes and classes of {paths[0]}, to start from their mean")
+    if len(paths) == 1:
+        return first
+    states = [checkpoint.model.state_dict() for checkpoint in checkpoints]
+    model = SketchRNN.from_config(first.model.config)
+    model.load_state_dict({name: torch.stack([state[name] for state in states]).mean(0) for name in model.state_dict()})
+    return replace(first, model=model)
 
 
 def train(options: Options, data: TrainingData, start: Checkpoint | None, log: Path, state_file: Path) -> None:
@@ -63,10 +77,11 @@ def train(options: Options, data: TrainingData, start: Checkpoint | None, log: P
     core = SketchRNN.from_config(replace(sizes, output_size=1))  # the head that is trained is the smooth one
     initialize(core)
     net = FastSketchRNN(core, len(data.train.classes))
-    if start and (path := options["from_checkpoint"]):
-        settings["from"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    if start:
+        paths = options["from_checkpoints"]
+        settings["from"] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
         known = net.start_from(start.model, start.labels or (), data.train.classes)
-        note(f"{path}: knows {known} of the {len(data.train.classes)} classes")
+        note(f"{' and '.join(map(str, paths))}: knows {known} of the {len(data.train.classes)} classes")
     trainer = Trainer(net, data.train, len(data.targets), recipe)
     if options["resume"]:
         trainer.load_state(read_state(state_file, settings))
