@@ -126,6 +126,16 @@ def test_starting_from_two_checkpoints_takes_the_mean_of_their_weights(data: Pat
     assert result.exit_code == 0, result.output
     assert "--from first.safetensors --from second.safetensors" in load_checkpoint(other).metadata["training"]
 
+    mean = tmp_path / "mean.safetensors"
+    result = CliRunner().invoke(main, [str(data), *arguments[:4], "-o", str(mean), "--epochs", "0"])
+    assert result.exit_code == 0, result.output
+    assert "val top-1" in result.output
+    for name, tensor in load_checkpoint(mean).model.state_dict().items():  # stored as float16
+        torch.testing.assert_close(tensor, means[name], rtol=2e-3, atol=2e-3)
+    nothing = CliRunner().invoke(main, [str(data), "-o", str(mean), "--epochs", "0"])
+    assert nothing.exit_code == 2
+    assert "expected --from with --epochs 0" in nothing.output
+
     save_checkpoint(second, load_checkpoint(second).model, ["circle", "star"])
     refused = CliRunner().invoke(main, [str(data), *arguments])
     assert refused.exit_code == 2

@@ -52,7 +52,12 @@ _POSITIVE = click.IntRange(min=1)
     type=click.Choice(CODE_LENGTHS),
     help="Train no classes: add a hash layer for codes of so many bits to the checkpoint of --from.",
 )
-@click.option("--epochs", default=30, type=_POSITIVE, help="Epochs over DATA's classes (and --further-share).")
+@click.option(
+    "--epochs",
+    default=30,
+    type=click.IntRange(min=0),
+    help="Epochs over DATA's classes (and --further-share); 0 judges and calibrates what --from gives.",
+)
 @click.option(
     "--further-share", default=0.2, type=click.FloatRange(0, 1), help="Share of --pretrain to read in these epochs."
 )
@@ -116,6 +121,8 @@ def main(**options: Unpack[Options]) -> None:
         check_writable(path)
     if options["plot"] and not find_spec("matplotlib"):
         raise click.UsageError("--plot needs matplotlib, which is not installed")
+    if not options["epochs"] and not options["from_checkpoints"]:
+        raise click.UsageError("expected --from with --epochs 0, which trains nothing")
     start = load_start(options["from_checkpoints"]) if options["from_checkpoints"] else None
     for name in ("hidden_size", "sequence_length"):
         if start and context.get_parameter_source(name) is not ParameterSource.DEFAULT:

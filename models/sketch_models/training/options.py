@@ -59,12 +59,11 @@ def recipe_of(options: Options, n_drawings: int) -> Recipe:
     if options["pretrain"]:
         share, dropout = options["further_share"], options["dropout"]
         phases = [Phase("fine", options["epochs"], fine, fine / 200, share, dropout, 0.3, 1.0, varied, outliers=0.5)]
-        if options["pretrain_epochs"]:
-            # Little dropout: five times the drawings, read a few times each.
-            before = Phase("pretrain", options["pretrain_epochs"], first, first / 20, 1.0, 0.25, 1.0, 0.3, varied)
-            phases = [before, *phases]
+        # Little dropout: five times the drawings, read a few times each.
+        before = Phase("pretrain", options["pretrain_epochs"], first, first / 20, 1.0, 0.25, 1.0, 0.3, varied)
+        phases = [before, *phases]
     return Recipe(
-        tuple(phases),
+        tuple(phase for phase in phases if phase.epochs),
         # A few hundred drawings would be a step or two per epoch.
         batch_size=min(options["batch_size"], max(n_drawings // _STEPS_PER_EPOCH, _SMALLEST_BATCH)),
         seed=options["seed"],

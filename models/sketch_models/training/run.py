@@ -82,6 +82,8 @@ def train(options: Options, data: TrainingData, start: Checkpoint | None, log: P
         settings["from"] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
         known = net.start_from(start.model, start.labels or (), data.train.classes)
         note(f"{' and '.join(map(str, paths))}: knows {known} of the {len(data.train.classes)} classes")
+        if not recipe.phases and known < len(data.train.classes):
+            raise InputError(f"{paths[0]}: expected a network of all classes, as --epochs 0 trains none")
     trainer = Trainer(net, data.train, len(data.targets), recipe)
     if options["resume"]:
         trainer.load_state(read_state(state_file, settings))
@@ -98,6 +100,9 @@ def _run(trainer: Trainer, options: Options, data: TrainingData, log: Path, keep
     scores = [_score(entry) for entry in history]
     best = max(scores, default=(-1.0, 0.0))
     stale = len(scores) - 1 - scores.index(best) if scores else 0
+    if not trainer.recipe.phases:
+        save_checkpoint(output, trainer.averaged(), data.targets, metadata, torch.float16, knots)
+        return
     show = _Progress()
     for result in trainer.run(show):
         accuracy = evaluate(trainer.classify(data.val), data.val.labels, data.targets)
