@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from sketch_infer.model.contract import OUTPUTS, PREPROCESSINGS, InputForm, ModelMetadata, Probes
+from sketch_infer.model.contract.metadata import PREPROCESSINGS, InputForm, ModelMetadata
+from sketch_infer.model.contract.probes import Probes
+from sketch_infer.model.contract.tensors import OUTPUTS
 from sketch_infer.strokes.pen_points import Sketches
 
 DRAWINGS: list[Any] = [

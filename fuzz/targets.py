@@ -12,7 +12,7 @@ import numpy as np
 
 from sketch_infer.errors import InputError, ModelFileError, SketchError
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import ModelMetadata
+from sketch_infer.model.contract.metadata import ModelMetadata
 from sketch_infer.model.graph_check import check_graph
 from sketch_infer.model.labels import check_labels, read_labels
 from sketch_infer.model.onnx_header import read_header

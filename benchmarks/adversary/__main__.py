@@ -23,10 +23,10 @@ from benchmarks.bench.candidates import CHECKPOINT, ROOT, plain_model
 from sketch_export.weights import weights_sha256
 from sketch_infer import default_model
 from sketch_infer.array_types import Array, FloatArray
-from sketch_infer.checks.parity import FP32_TOLERANCE
+from sketch_infer.checks.parity.tolerances import FP32_TOLERANCE
 from sketch_infer.inference.providers import import_onnxruntime
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import STROKES
+from sketch_infer.model.contract.tensors import STROKES
 from sketch_models import SketchRNN, load_checkpoint, run_eager
 
 RESULTS = ROOT / "benchmarks" / "results" / "adversary.json"

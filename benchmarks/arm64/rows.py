@@ -10,7 +10,7 @@ import numpy as np
 
 from sketch_infer.array_types import FloatArray
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import POINTS
+from sketch_infer.model.contract.tensors import POINTS
 
 SKETCHES = 16
 

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Mapping
 
-from sketch_infer.checks.parity import FP32_TOLERANCE, INT8_AGREEMENT, compare_outputs
+from sketch_infer.checks.parity.compare import compare_outputs
+from sketch_infer.checks.parity.tolerances import FP32_TOLERANCE, INT8_AGREEMENT
 
 from .candidates import LOW_PRECISION, OPENVINO_BF16, OURS_FP32, OURS_INT8
 from .messages import Outputs

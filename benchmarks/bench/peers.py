@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sketch_infer.array_types import FloatArray
-from sketch_infer.model.contract import OUTPUTS, STROKES
+from sketch_infer.model.contract.tensors import OUTPUTS, STROKES
 from sketch_infer.strokes.preprocess import INPUT_SIZE
 
 from .candidates import Variant

@@ -26,7 +26,7 @@ from sketch_infer.errors import ProviderError
 from sketch_infer.inference.cuda import missing_for_cuda
 from sketch_infer.inference.providers import ProviderChoice, import_onnxruntime, start_session
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import STROKES
+from sketch_infer.model.contract.tensors import STROKES
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.preprocess import to_batch
 from sketch_models import SketchRNN, load_checkpoint

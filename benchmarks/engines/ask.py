@@ -8,10 +8,10 @@ import numpy as np
 
 from benchmarks.engines.web import NotRun, run_web
 from sketch_infer.array_types import FloatArray
-from sketch_infer.checks.parity import FP32_TOLERANCE, INT8_TOLERANCE
+from sketch_infer.checks.parity.tolerances import FP32_TOLERANCE, INT8_TOLERANCE
 from sketch_infer.inference.providers import CPU
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import Feeds
+from sketch_infer.model.contract.tensors import Feeds
 from sketch_infer.untrusted import one_line
 
 Answer = tuple[str, FloatArray]

@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.bench.candidates import ROOT
 from sketch_infer.array_types import FloatArray
-from sketch_infer.model.contract import Feeds
+from sketch_infer.model.contract.tensors import Feeds
 
 WEB = ROOT / "runtime" / "web"
 PACKAGE = WEB / "node_modules" / "onnxruntime-web"

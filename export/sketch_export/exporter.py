@@ -23,26 +23,26 @@ from sketch_export.trace import OPSETS, trace
 from sketch_export.weights import weights_sha256
 from sketch_infer import __version__
 from sketch_infer.atomic import write_atomically
-from sketch_infer.checks.parity import (
+from sketch_infer.checks.parity.report import ParityReport
+from sketch_infer.checks.parity.tolerances import (
     FP32_TOLERANCE,
     INT8_AGREEMENT,
     INT8_TOLERANCE,
     TRUTH_FACTOR,
     TRUTH_FLOOR,
-    ParityReport,
 )
 from sketch_infer.errors import InputError, ParityError
 from sketch_infer.model.codes import CODE
-from sketch_infer.model.contract import (
+from sketch_infer.model.contract.metadata import (
     INPUT_FORMS,
-    POINTS,
     PRECISIONS,
     PREPROCESSINGS,
     InputForm,
     ModelMetadata,
     Precision,
-    Probes,
 )
+from sketch_infer.model.contract.probes import Probes
+from sketch_infer.model.contract.tensors import POINTS
 from sketch_infer.model.integrity import CONTENT_SHA256, DIGITS, content_sha256
 from sketch_infer.model.labels import check_labels
 from sketch_infer.model.model_file import ModelFile

@@ -20,7 +20,7 @@ from sketch_export.passes.reverse_padding import STATE_TOLERANCE, skip_reverse_p
 from sketch_export.passes.tools.settling import DoesNotSettle
 from sketch_export.plain_graph import lstm_nodes
 from sketch_infer.array_types import FloatArray
-from sketch_infer.model.contract import Precision
+from sketch_infer.model.contract.metadata import Precision
 
 SETTLE_STEPS = "sketch_infer.settle_steps"
 """Metadata: steps that the forward direction takes after the last point."""

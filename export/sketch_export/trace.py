@@ -11,7 +11,7 @@ import torch
 from torch.export import Dim
 
 from sketch_infer.errors import SketchError
-from sketch_infer.model.contract import BATCH, OUTPUTS, STATES, STROKES
+from sketch_infer.model.contract.tensors import BATCH, OUTPUTS, STATES, STROKES
 from sketch_models import SketchRNN
 
 OPSETS = range(18, 21)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from sketch_infer.model.codes import CODES
-from sketch_infer.model.contract import OUTPUTS, STATES
+from sketch_infer.model.contract.tensors import OUTPUTS, STATES
 from sketch_models.sketch_hash import SketchHash
 from sketch_models.sketch_rnn import SketchRNN
 

@@ -26,7 +26,7 @@ from sketch_infer.inference.classifier import Classifier, ConversionWarning, Tru
 from sketch_infer.inference.installed import InstalledModel, default_model, installed_model, installed_models
 from sketch_infer.inference.predictions import Predictions
 from sketch_infer.inference.stream import classify_sketches
-from sketch_infer.model.contract import ModelMetadata
+from sketch_infer.model.contract.metadata import ModelMetadata
 from sketch_infer.readers.files import expand_folders, read_sketches
 from sketch_infer.readers.listener import ReadListener
 from sketch_infer.readers.sketch import InputFormat, Sketch
@@ -35,11 +35,13 @@ from sketch_infer.strokes.simplify import simplify_drawing
 
 if TYPE_CHECKING:
     from sketch_infer.checks.evaluation import Confusion, Evaluation, Tally, evaluate
-    from sketch_infer.checks.parity import OutputParity, ParityReport, compare_outputs
+    from sketch_infer.checks.parity.compare import compare_outputs
+    from sketch_infer.checks.parity.report import OutputParity, ParityReport
 
 _LATE = {
     **dict.fromkeys(("Confusion", "Evaluation", "Tally", "evaluate"), "sketch_infer.checks.evaluation"),
-    **dict.fromkeys(("OutputParity", "ParityReport", "compare_outputs"), "sketch_infer.checks.parity"),
+    "compare_outputs": "sketch_infer.checks.parity.compare",
+    **dict.fromkeys(("OutputParity", "ParityReport"), "sketch_infer.checks.parity.report"),
 }
 """Names of modules that few need: they are imported when they are asked for, which keeps the start short."""
 

@@ -9,7 +9,7 @@ import onnx
 from onnx import numpy_helper
 
 from sketch_export.exporter import seal
-from sketch_infer.model.contract import Probes
+from sketch_infer.model.contract.probes import Probes
 from tests import tiny
 
 

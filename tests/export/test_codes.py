@@ -17,7 +17,7 @@ from sketch_export.pen_points.examples import proof_points
 from sketch_infer.checks.self_check import self_check
 from sketch_infer.inference.session import Session
 from sketch_infer.model.codes import CODE, CODES, EMBEDDING, pack_code
-from sketch_infer.model.contract import OUTPUTS
+from sketch_infer.model.contract.tensors import OUTPUTS
 from sketch_models import run_eager
 from tests import tiny
 from tests.networks import make_hash, make_model, make_tiny_hash

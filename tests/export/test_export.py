@@ -12,9 +12,9 @@ from sketch_export.checks.proof import BATCHES, proof_strokes
 from sketch_export.weights import weights_sha256
 from sketch_infer import InputError, OutputError, to_batch
 from sketch_infer.array_types import FloatArray
-from sketch_infer.checks.parity import FP32_TOLERANCE
+from sketch_infer.checks.parity.tolerances import FP32_TOLERANCE
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import OUTPUTS
+from sketch_infer.model.contract.tensors import OUTPUTS
 from sketch_models import SketchRNN, SketchRNNConfig, run_eager
 from tests import tiny
 from tests.networks import float64_weights, make_model

@@ -9,7 +9,7 @@ import pytest
 
 from sketch_export.exporter import seal
 from sketch_infer import Classifier, ModelFileError
-from sketch_infer.model.contract import Probes
+from sketch_infer.model.contract.probes import Probes
 
 
 def rename(model: onnx.ModelProto, old: str, new: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sketch_export import export_onnx
 from sketch_export.passes.explicit_clip import NO_CLIP
 from sketch_export.passes.int8_lstm import QUANTIZED_LSTM
-from sketch_infer.model.contract import InputForm, Precision
+from sketch_infer.model.contract.metadata import InputForm, Precision
 from sketch_models import SketchRNNConfig
 from tests.networks import make_model
 

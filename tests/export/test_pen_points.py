@@ -17,7 +17,7 @@ from sketch_export.pen_points.examples import proof_points
 from sketch_infer import InputError, ModelFileError
 from sketch_infer.array_types import FloatArray
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import OUTPUTS, STEPS, STROKES, points_feeds
+from sketch_infer.model.contract.tensors import OUTPUTS, STEPS, STROKES, points_feeds
 from sketch_infer.strokes.pen_lines import PenLines
 from sketch_infer.strokes.pen_points import network_input, to_pen_points
 from sketch_models import SketchRNN

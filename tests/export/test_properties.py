@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from sketch_export import NotProvenError, export_onnx
 from sketch_export.checks.proof import BATCHES, proof_strokes
 from sketch_infer.array_types import FloatArray
-from sketch_infer.checks.parity import INT8_TOLERANCE, TRUTH_FACTOR, TRUTH_FLOOR, ParityReport
+from sketch_infer.checks.parity.report import ParityReport
+from sketch_infer.checks.parity.tolerances import INT8_TOLERANCE, TRUTH_FACTOR, TRUTH_FLOOR
 from sketch_infer.inference.session import Session
 from sketch_models import SketchRNN, SketchRNNConfig, run_eager
 from tests.networks import make_model

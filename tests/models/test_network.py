@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from sketch_export.checks.proof import proof_strokes
-from sketch_infer.model.contract import OUTPUTS
+from sketch_infer.model.contract.tensors import OUTPUTS
 from sketch_models import SketchRNN, SketchRNNConfig, run_eager
 from tests.networks import TINY, float64_weights, make_model
 from tests.reference import run_reference

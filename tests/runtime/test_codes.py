@@ -11,7 +11,8 @@ from sketch_infer import Classifier, InputError, ModelFileError
 from sketch_infer.array_types import FloatArray
 from sketch_infer.inference.session import Session
 from sketch_infer.model.codes import CODE, CODES, EMBEDDING, pack_code
-from sketch_infer.model.contract import ModelMetadata, Probes
+from sketch_infer.model.contract.metadata import ModelMetadata
+from sketch_infer.model.contract.probes import Probes
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.model.signature import Declared, Signature, check_signature
 from tests import tiny

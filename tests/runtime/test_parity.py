@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from sketch_infer import ParityReport, compare_outputs
-from sketch_infer.checks.parity import FP32_TOLERANCE
+from sketch_infer.checks.parity.tolerances import FP32_TOLERANCE
 
 Outputs = dict[str, npt.NDArray[np.float32]]
 

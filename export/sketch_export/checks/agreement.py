@@ -8,14 +8,14 @@ import numpy as np
 
 from sketch_infer.array_types import FloatArray
 from sketch_infer.checks.evaluation import Evaluation, evaluate
-from sketch_infer.checks.parity import FP32_TOLERANCE, INT8_AGREEMENT
+from sketch_infer.checks.parity.tolerances import FP32_TOLERANCE, INT8_AGREEMENT
 from sketch_infer.checks.report import Check, Table
 from sketch_infer.checks.row_coupling import row_coupling
 from sketch_infer.errors import InputError
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import POINTS
+from sketch_infer.model.contract.tensors import POINTS
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.preprocess import drawing_to_sketch, to_batch
 from sketch_models import SketchRNN, run_eager

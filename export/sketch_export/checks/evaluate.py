@@ -13,7 +13,7 @@ from sketch_infer.checks.evaluation import Evaluation, evaluate
 from sketch_infer.errors import InputError, ModelFileError
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.providers import ProviderChoice
-from sketch_infer.model.contract import POINTS
+from sketch_infer.model.contract.tensors import POINTS
 from sketch_infer.readers.files import expand_folders, read_sketches
 from sketch_infer.readers.listener import CollectingListener
 from sketch_infer.readers.sketch import Sketch

@@ -18,7 +18,7 @@ from sketch_export.checks.explain import explain_difference
 from sketch_infer.array_types import FloatArray
 from sketch_infer.checks.report import Check
 from sketch_infer.errors import InputError, ParityError, reading_errors
-from sketch_infer.model.contract import OUTPUTS, STROKES
+from sketch_infer.model.contract.tensors import OUTPUTS, STROKES
 from sketch_models import SketchHash, SketchRNN, check_tensors, config_from_state_dict, find_tensors, run_eager
 
 TOLERANCE = 1e-3

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from sketch_infer.array_types import FloatArray
-from sketch_infer.model.contract import OUTPUTS
+from sketch_infer.model.contract.tensors import OUTPUTS
 from sketch_models import SketchRNN, run_eager
 
 _CONVOLUTIONS = ("conv1d_1", "conv1d_2", "conv1d_3")

@@ -17,11 +17,11 @@ from torch import nn
 
 from sketch_export.pen_points.compose import INSIDE
 from sketch_infer.array_types import Array, FloatArray
-from sketch_infer.checks.parity import FP32_TOLERANCE
+from sketch_infer.checks.parity.tolerances import FP32_TOLERANCE
 from sketch_infer.checks.report import Check, Table
 from sketch_infer.inference.providers import ProviderChoice, start_session
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import STROKES
+from sketch_infer.model.contract.tensors import STROKES
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.pen_points import network_input
 from sketch_models import CONVOLUTIONS, SketchRNN, run_eager

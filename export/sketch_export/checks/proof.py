@@ -21,12 +21,15 @@ from sketch_export.pen_points.examples import proof_points, varied_points
 from sketch_export.sample_drawings import varied_sketches
 from sketch_export.weights import weights_sha256
 from sketch_infer.array_types import FloatArray
-from sketch_infer.checks.parity import INT8_AGREEMENT, INT8_TOLERANCE, ParityReport, compare_outputs
+from sketch_infer.checks.parity.compare import compare_outputs
+from sketch_infer.checks.parity.report import ParityReport
+from sketch_infer.checks.parity.tolerances import INT8_AGREEMENT, INT8_TOLERANCE
 from sketch_infer.errors import ModelFileError, ParityError
 from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.inference.session import Session
 from sketch_infer.model.codes import BITS_IN_BYTE, CODE
-from sketch_infer.model.contract import POINTS, STATES, ModelMetadata
+from sketch_infer.model.contract.metadata import ModelMetadata
+from sketch_infer.model.contract.tensors import POINTS, STATES
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.pen_points import Sketches, network_input
 from sketch_infer.strokes.preprocess import INPUT_SIZE, to_batch

@@ -9,9 +9,9 @@ import torch
 
 from sketch_infer import __version__
 from sketch_infer.checks.environment import describe_machine, describe_python_packages
-from sketch_infer.checks.parity import ParityReport
+from sketch_infer.checks.parity.probes import check_probes
+from sketch_infer.checks.parity.report import ParityReport
 from sketch_infer.checks.report import Check, Report, Table, sketch_answers
-from sketch_infer.checks.self_check import check_probes
 from sketch_infer.inference.session import Session
 from sketch_infer.model.model_file import ModelFile
 

@@ -13,7 +13,7 @@ from torch import nn
 from sketch_export.plain_graph import lstm_nodes, make_plain
 from sketch_export.trace import trace
 from sketch_infer.inference.providers import import_onnxruntime
-from sketch_infer.model.contract import STROKES
+from sketch_infer.model.contract.tensors import STROKES
 from sketch_infer.tables import format_table
 from sketch_models import CONVOLUTIONS, SketchRNN, SketchRNNConfig
 

@@ -10,12 +10,13 @@ from sketch_export.checks.shapes import describe_forward
 from sketch_export.cli.options import PUBLISHED_LENGTH, checkpoint_path, example_network, expected_option
 from sketch_export.exporter import GRAPH_CHOICES, GraphChoice, NotProvenError, export_onnx
 from sketch_export.trace import OPSETS
-from sketch_infer.checks.parity import ParityReport
+from sketch_infer.checks.parity.report import ParityReport
 from sketch_infer.checks.report_page import write_report
 from sketch_infer.checks.signing import read_signing_key, sign_file, signature_path
 from sketch_infer.cli.console import refuse_overwriting, report_option, say, sign_key_option, terminal_width
 from sketch_infer.errors import ModelFileError
-from sketch_infer.model.contract import INPUT_FORMS, POINTS, STROKES, InputForm
+from sketch_infer.model.contract.metadata import INPUT_FORMS, InputForm
+from sketch_infer.model.contract.tensors import POINTS, STROKES
 from sketch_infer.model.labels import read_labels
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.tables import wrap

@@ -17,7 +17,7 @@ from sketch_export.passes.tools.int8_weights import quantize
 from sketch_export.plain_graph import lstm_nodes
 from sketch_infer.array_types import Array
 from sketch_infer.errors import SketchError
-from sketch_infer.model.contract import INT8_RANGE
+from sketch_infer.model.contract.tensors import INT8_RANGE
 from sketch_infer.strokes.preprocess import INPUT_SIZE
 
 _PIECES = 2

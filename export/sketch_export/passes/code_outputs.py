@@ -6,7 +6,7 @@ import onnx_ir.passes.common as passes
 
 from sketch_export.passes.tools.editor import GraphEditor
 from sketch_infer.model.codes import BITS_IN_BYTE, CODE, EMBEDDING
-from sketch_infer.model.contract import BATCH, OUTPUTS
+from sketch_infer.model.contract.tensors import BATCH, OUTPUTS
 from sketch_models import SketchHash
 from sketch_models.sketch_hash import SMALLEST_NORM
 

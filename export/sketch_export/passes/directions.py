@@ -7,7 +7,7 @@ import onnx_ir.passes.common as passes
 from sketch_export.passes.tools.editor import GraphEditor, constant_array, producer, replace
 from sketch_export.plain_graph import lstm_nodes
 from sketch_infer.array_types import Array, Float64Array
-from sketch_infer.model.contract import OUTPUTS
+from sketch_infer.model.contract.tensors import OUTPUTS
 
 DIRECTIONS = ("forward", "reverse")
 

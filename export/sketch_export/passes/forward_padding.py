@@ -16,7 +16,7 @@ from sketch_export.passes.tools.editor import GraphEditor
 from sketch_export.passes.tools.late_rows import LateRows, add_missing_steps
 from sketch_export.passes.tools.settling import Tail, find_tail
 from sketch_infer.array_types import Float64Array, FloatArray
-from sketch_infer.checks.parity import FP32_TOLERANCE
+from sketch_infer.checks.parity.tolerances import FP32_TOLERANCE
 
 RUN_STEPS = {"forward": "forward.run_steps", "reverse": "drawn_steps"}
 """Values int32 (batch,): how many steps, from the first on, are not zero in what the head reads."""

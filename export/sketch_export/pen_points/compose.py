@@ -8,7 +8,7 @@ import onnx_ir.passes.common as passes
 from sketch_export.passes.tools.editor import static_axis
 from sketch_export.pen_points.preparation import prepare
 from sketch_export.pen_points.tensors import FLOAT, INT64, Tensor, Writer, where
-from sketch_infer.model.contract import BATCH, COUNTS, N_POINTS, POINTS, STEPS, STROKES
+from sketch_infer.model.contract.tensors import BATCH, COUNTS, N_POINTS, POINTS, STEPS, STROKES
 from sketch_infer.strokes.preprocess import INPUT_SIZE
 
 _ROWS = "rows"

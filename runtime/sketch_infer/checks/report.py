@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sketch_infer.array_types import FloatArray
-from sketch_infer.checks.parity import ParityReport
+from sketch_infer.checks.parity.report import ParityReport
 from sketch_infer.inference.predictions import Predictions
-from sketch_infer.model.contract import ModelMetadata
+from sketch_infer.model.contract.metadata import ModelMetadata
 from sketch_infer.strokes.pen_points import network_input
 from sketch_infer.tables import format_table, wrap
 from sketch_infer.untrusted import one_line

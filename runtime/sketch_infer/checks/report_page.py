@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sketch_infer.atomic import write_atomically
-from sketch_infer.checks.parity import HISTOGRAM_EDGES, ParityReport
+from sketch_infer.checks.parity.report import HISTOGRAM_EDGES, ParityReport
 from sketch_infer.checks.report import Report, SketchAnswer
 from sketch_infer.html.page import page_head
 from sketch_infer.html.sketch_svg import sketch_svg

@@ -4,7 +4,7 @@ import numpy as np
 
 from sketch_infer.array_types import FloatArray
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import INT8_RANGE, POINTS
+from sketch_infer.model.contract.tensors import INT8_RANGE, POINTS
 from sketch_infer.strokes.pen_points import Sketches
 
 _HUGE = 1000.0

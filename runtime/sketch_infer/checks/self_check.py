@@ -1,9 +1,6 @@
 """The proof on the device: does this file, under this ONNX Runtime, on this provider, answer as eager PyTorch did?"""
 
-import json
-import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -11,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from sketch_infer._version import __version__
-from sketch_infer.array_types import FloatArray
 from sketch_infer.checks.environment import (
     describe_machine,
     describe_python_packages,
@@ -19,25 +15,21 @@ from sketch_infer.checks.environment import (
     missing_cuda_libraries,
     runtime_limits,
 )
-from sketch_infer.checks.parity import FP32_TOLERANCE, INT8_TOLERANCE, ParityReport, compare_outputs
+from sketch_infer.checks.node_placement import check_placement, describe_nodes, place_nodes
+from sketch_infer.checks.parity.probes import check_probes
+from sketch_infer.checks.parity.tolerances import FP32_TOLERANCE
 from sketch_infer.checks.report import Check, Report, sketch_answers
 from sketch_infer.checks.row_coupling import row_coupling
 from sketch_infer.checks.signing import read_verify_key, verify_file
 from sketch_infer.errors import InputError, ModelFileError, ProviderError, SignatureError, SketchError, require_file
 from sketch_infer.inference.cuda import CUDA, INSTALL_CUDA
-from sketch_infer.inference.providers import CPU, ProviderChoice, import_onnxruntime, start_session
+from sketch_infer.inference.providers import CPU, ProviderChoice, import_onnxruntime
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import OUTPUTS, POINTS
+from sketch_infer.model.contract.tensors import POINTS
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.preprocess import as_strokes
 
-PROBE_BATCHES = (1, 2, 3, 7)
-"""Batch sizes that the probes run at, beside all at once."""
-
 MIN_PROBES = 8
-
-_HEAVY = {"Conv", "LSTM", "DynamicQuantizeLSTM", "Gemm", "MatMul", "MatMulInteger"}
-"""Operators that belong on the GPU when CUDA was asked for; shapes and indices may well stay on the CPU."""
 
 _TIMED_RUNS = 100
 
@@ -87,9 +79,9 @@ def self_check(model: Path, provider: ProviderChoice = "auto", verify_key: Path 
     if parity:
         for check in (_check_bad_strokes, _check_no_rows, _check_rows):
             checks.append(_guarded(check, session))
-        placement = _place_nodes(file, session)
-        checks.append(_check_placement(session, placement))
-        facts["nodes that ran"] = "; ".join(f"{provider}: {_count(ops)}" for provider, ops in placement.items())
+        placement = place_nodes(file, session)
+        checks.append(check_placement(session, placement))
+        facts["nodes that ran"] = "; ".join(f"{provider}: {describe_nodes(ops)}" for provider, ops in placement.items())
         facts["one sketch"] = _time_one(session)
     return Report(
         f"Self-check of {model}",
@@ -100,35 +92,6 @@ def self_check(model: Path, provider: ProviderChoice = "auto", verify_key: Path 
         versions=describe_python_packages()
         | {f"exported by {k}": v for k, v in session.metadata.tool_versions.items()},
     )
-
-
-def check_probes(session: Session) -> tuple[ParityReport, dict[str, FloatArray] | None]:
-    """Run the probes at several batch sizes and compare with eager PyTorch's recorded outputs.
-
-    Every call has exactly its batch's rows: the probes are repeated from the first to fill the last one.
-
-    Returns:
-        the comparison, and the outputs of all probes in one batch by name (None if their shapes differ).
-    """
-    probes, report = session.metadata.probes, ParityReport((), session.provider)
-    tolerance = FP32_TOLERANCE if session.metadata.precision == "fp32" else INT8_TOLERANCE
-    answers: dict[str, FloatArray] | None = None
-    count, expected = len(probes.names), probes.answers()
-    for batch in (*PROBE_BATCHES, count):
-        case = "all probes" if batch == count else f"batch {batch}"
-        rows = np.arange(-(-count // batch) * batch) % count
-        try:
-            chosen = [probes.sketches[int(row)] for row in rows]
-            calls = [session.run(chosen[at : at + batch], outputs=session.outputs) for at in range(0, len(rows), batch)]
-        except ModelFileError as error:
-            report += ParityReport.of_failure(case, str(error))
-            continue
-        outputs = {name: np.concatenate([call[name] for call in calls]) for name in session.outputs}
-        eager = {name: expected[name][rows] for name in session.outputs}
-        report += compare_outputs(case, eager, outputs, tolerance=tolerance)
-        if batch == count and all(outputs[name].shape == eager[name].shape for name in OUTPUTS):
-            answers = outputs
-    return report, answers
 
 
 def _guarded(check: Callable[[Session], Check], session: Session) -> Check:
@@ -178,34 +141,6 @@ def _check_rows(session: Session) -> Check:
         return Check("rows are independent", True, f"{found} {how}")
     moved = ", ".join(f"{name} {value:.1e}" for name, value in coupling.items())
     return Check("rows are independent", False, f"a row's answer changes: {moved} (tolerance {FP32_TOLERANCE:.0e})")
-
-
-def _place_nodes(file: ModelFile, opened: Session) -> dict[str, Counter[str]]:
-    """Return which operators ran on which provider, by ONNX Runtime's own profile of one batch."""
-    with tempfile.TemporaryDirectory() as folder:
-        provider: ProviderChoice = "cuda" if opened.provider == CUDA else "cpu"
-        session, _ = start_session(file.content, provider, profile=Path(folder) / "profile")
-        probes = opened.metadata.probes
-        session.run(OUTPUTS, {**probes.feeds(), **opened.zero_state(len(probes.names))})
-        events = json.loads(Path(session.end_profiling()).read_text())
-    placement: dict[str, Counter[str]] = {}
-    for event in events:
-        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
-            ran_on = event["args"]["provider"]
-            placement.setdefault(ran_on, Counter())[event["args"]["op_name"]] += 1
-    return placement
-
-
-def _check_placement(session: Session, placement: dict[str, Counter[str]]) -> Check:
-    strayed = {name for ran_on, ops in placement.items() if ran_on != session.provider for name in _HEAVY & set(ops)}
-    if strayed:
-        return Check("nodes are placed", False, f"{', '.join(sorted(strayed))} left {session.provider}")
-    return Check("nodes are placed", bool(placement), f"every LSTM and product on {session.provider}")
-
-
-def _count(operators: Counter[str]) -> str:
-    heavy = [f"{count} {name}" for name, count in operators.items() if name in _HEAVY]
-    return f"{operators.total()}, {', '.join(heavy)} among them" if heavy else str(operators.total())
 
 
 def _time_one(session: Session) -> str:

@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sketch_infer.array_types import FloatArray
-from sketch_infer.checks.parity import ParityReport, compare_outputs
+from sketch_infer.checks.parity.compare import compare_outputs
+from sketch_infer.checks.parity.report import ParityReport
 from sketch_infer.errors import DependencyError, InputError, ModelFileError
 from sketch_infer.inference.predictions import Predictions
-from sketch_infer.model.contract import OUTPUTS
+from sketch_infer.model.contract.tensors import OUTPUTS
 
 
 class EagerComparison:

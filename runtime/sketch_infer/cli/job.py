@@ -13,7 +13,7 @@ from sketch_infer.cli.progress import CommandReading
 from sketch_infer.errors import InputError, ParityError, SkippedError
 from sketch_infer.inference.classifier import Classifier, TruncationWarning
 from sketch_infer.inference.stream import classify_sketches, take_block
-from sketch_infer.model.contract import POINTS
+from sketch_infer.model.contract.tensors import POINTS
 from sketch_infer.readers.files import can_be_read_again, read_sketches
 from sketch_infer.readers.sketch import InputFormat, Sketch, cut_to_length
 from sketch_infer.strokes.preprocess import to_batch

@@ -20,7 +20,7 @@ from sketch_infer.cli.options import Options
 from sketch_infer.errors import ModelFileError
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.installed import find_model, installed_models
-from sketch_infer.model.contract import PRECISIONS
+from sketch_infer.model.contract.metadata import PRECISIONS
 from sketch_infer.readers.sketch import INPUT_FORMATS, ON_ERROR
 from sketch_infer.tables import format_table
 from sketch_infer.writers.choose import TEXT_FORMATS

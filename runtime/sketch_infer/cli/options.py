@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from sketch_infer.inference.providers import ProviderChoice
-from sketch_infer.model.contract import Precision
+from sketch_infer.model.contract.metadata import Precision
 from sketch_infer.readers.sketch import InputFormat, OnError
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sketch_infer.array_types import FloatArray
 from sketch_infer.inference.cuda import CUDA
 from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import OUTPUTS, POINTS, STEPS
+from sketch_infer.model.contract.tensors import OUTPUTS, POINTS, STEPS
 from sketch_infer.strokes.preprocess import n_points, to_batch
 
 DEFAULT_BATCH_SIZE = 16

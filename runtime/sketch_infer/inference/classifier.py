@@ -20,7 +20,8 @@ from sketch_infer.inference.providers import CPU, ProviderChoice
 from sketch_infer.inference.session import Session
 from sketch_infer.inference.taught import Taught
 from sketch_infer.model.codes import CODE, CODES, EMBEDDING
-from sketch_infer.model.contract import OUTPUTS, POINTS, ModelMetadata
+from sketch_infer.model.contract.metadata import ModelMetadata
+from sketch_infer.model.contract.tensors import OUTPUTS, POINTS
 from sketch_infer.model.labels import choose_labels
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.each import prepare_each

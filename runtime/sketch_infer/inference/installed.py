@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from sketch_infer.errors import ModelFileError
-from sketch_infer.model.contract import ModelMetadata, Precision
+from sketch_infer.model.contract.metadata import ModelMetadata, Precision
 from sketch_infer.model.model_file import ModelFile
 
 DEFAULT = "quickdraw-40"

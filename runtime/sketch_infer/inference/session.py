@@ -13,7 +13,8 @@ from sketch_infer.errors import InputError, ModelFileError, ProviderError
 from sketch_infer.inference.cuda import CUDA
 from sketch_infer.inference.providers import PROVIDER_CHOICES, ProviderChoice, import_onnxruntime, start_session
 from sketch_infer.model.codes import BITS_IN_BYTE, CODE, CODES, EMBEDDING
-from sketch_infer.model.contract import INT8_RANGE, OUTPUTS, POINTS, STROKES, Feeds, ModelMetadata, points_feeds
+from sketch_infer.model.contract.metadata import ModelMetadata
+from sketch_infer.model.contract.tensors import INT8_RANGE, OUTPUTS, POINTS, STROKES, Feeds, points_feeds
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.pen_points import Sketches
 from sketch_infer.strokes.preprocess import INPUT_SIZE

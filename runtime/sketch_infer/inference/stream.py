@@ -9,7 +9,7 @@ import numpy as np
 from sketch_infer.errors import InputError
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.predictions import Predictions
-from sketch_infer.model.contract import INT8_RANGE, POINTS
+from sketch_infer.model.contract.tensors import INT8_RANGE, POINTS
 from sketch_infer.readers.listener import ReadListener
 from sketch_infer.readers.sketch import Sketch, cut_to_length
 from sketch_infer.strokes.pen_lines import PenLines

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sketch_infer.errors import ModelFileError, reading_errors, require_file
-from sketch_infer.model.contract import STATES, ModelMetadata
+from sketch_infer.model.contract.metadata import ModelMetadata
+from sketch_infer.model.contract.tensors import STATES
 from sketch_infer.model.graph_check import check_graph
 from sketch_infer.model.integrity import ContentHash
 from sketch_infer.model.onnx_header import OnnxHeader, read_header

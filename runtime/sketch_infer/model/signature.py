@@ -7,17 +7,8 @@ import numpy as np
 
 from sketch_infer.errors import ModelFileError
 from sketch_infer.model.codes import BITS_IN_BYTE, CODE, EMBEDDING
-from sketch_infer.model.contract import (
-    BATCH,
-    COUNTS,
-    N_POINTS,
-    OUTPUTS,
-    POINTS,
-    STATES,
-    STEPS,
-    STROKES,
-    ModelMetadata,
-)
+from sketch_infer.model.contract.metadata import ModelMetadata
+from sketch_infer.model.contract.tensors import BATCH, COUNTS, N_POINTS, OUTPUTS, POINTS, STATES, STEPS, STROKES
 from sketch_infer.strokes.preprocess import INPUT_SIZE
 from sketch_infer.untrusted import printable
 

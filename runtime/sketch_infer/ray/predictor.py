@@ -12,7 +12,7 @@ from sketch_infer.errors import InputError, ModelFileError
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.inference.stream import classify_sketches
-from sketch_infer.model.contract import POINTS
+from sketch_infer.model.contract.tensors import POINTS
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.ray.columns import answers, strokes_of
 from sketch_infer.readers.drawings import Row, prepare_drawings

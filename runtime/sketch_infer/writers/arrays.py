@@ -13,7 +13,7 @@ import numpy as np
 
 from sketch_infer.errors import DependencyError
 from sketch_infer.inference.predictions import Predictions
-from sketch_infer.model.contract import OUTPUTS
+from sketch_infer.model.contract.tensors import OUTPUTS
 from sketch_infer.readers.sketch import Sketch
 from sketch_infer.untrusted import as_unicode
 from sketch_infer.writers.text import to_records

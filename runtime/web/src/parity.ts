@@ -2,7 +2,7 @@
 
 import { OUTPUTS, type Output, type Probes } from "./model_file";
 
-/** As `sketch_infer.checks.self_check`: one batch size that is baked into a graph fails at the others. */
+/** As `sketch_infer.checks.parity.probes`: one batch size that is baked into a graph fails at the others. */
 const PROBE_BATCHES = [1, 2, 3, 7];
 
 export type Outputs = Record<Output, Float32Array>;

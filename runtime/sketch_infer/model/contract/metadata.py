@@ -1,6 +1,5 @@
-"""The contract of the model file: names, shapes and metadata that exporter and runtime agree on."""
+"""What a model file says of itself, as text by key in its `metadata_props`."""
 
-import base64
 import json
 import math
 import zlib
@@ -8,15 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
-import numpy as np
-import numpy.typing as npt
-
-from sketch_infer.array_types import FloatArray
 from sketch_infer.errors import ModelFileError
-from sketch_infer.model.codes import CODE, EMBEDDING, check_code_bits, pack_code
+from sketch_infer.model.codes import check_code_bits
+from sketch_infer.model.contract.probes import Probes
+from sketch_infer.model.contract.tensors import POINTS, STROKES
 from sketch_infer.model.labels import check_labels
-from sketch_infer.strokes.pen_points import Sketches
-from sketch_infer.strokes.preprocess import INPUT_SIZE, PREPROCESSING
+from sketch_infer.strokes.preprocess import PREPROCESSING
 from sketch_infer.strokes.simplify import POINTS_CONVENTION
 from sketch_infer.untrusted import printable
 
@@ -28,28 +24,8 @@ FORMAT_VERSION = 1
 Precision = Literal["fp32", "int8"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 
-INT8_RANGE = 1.0
-"""An int8 model reads strokes from -1 to 1: differences of min-max scaled coordinates, and the pen, lie within."""
-
 InputForm = Literal["strokes", "points"]
 INPUT_FORMS: tuple[str, ...] = get_args(InputForm)
-
-STROKES = "strokes"
-"""Input of a file that reads strokes, and output of one that reads pen points, float32 (batch, sequence_length, 3)."""
-POINTS, COUNTS = "points", "counts"
-"""Inputs of a file that reads pen points: x, y and pen of all drawings one after the other, float32 (n_points, 3), pen
-1 on the last point of a stroke, else 0; and the number of points of each drawing, int64 (batch,)."""
-STEPS = "steps"
-"""Output of a file that reads pen points, int64 (batch,), after the strokes that it made of them: how many steps from
-corner to corner a drawing has. The network reads the first sequence_length."""
-N_POINTS = "n_points"
-"""Name of their dynamic axis."""
-STATES = ("h_0", "c_0")
-"""Optional inputs, the LSTM's initial state, each float32 (n_layers * 2, batch, hidden_size)."""
-OUTPUTS = ("log_probs", "logits")
-"""Outputs of every model, each float32 (batch, classes). A model with codes has those of `codes.CODES` as well."""
-BATCH = "batch"
-"""Name of the dynamic axis shared by inputs and outputs."""
 
 PREPROCESSINGS = {STROKES: PREPROCESSING, POINTS: POINTS_CONVENTION}
 """What the input is, in words, by form."""
@@ -58,66 +34,6 @@ _PREFIX = "sketch_infer."
 
 _MAX_SEQUENCE_LENGTH = 2**16
 """Points per sketch: what a file may ask memory for."""
-
-_LARGEST_ARRAY = 2**24
-"""Bytes of a probe array that a file may ask for, of which a kilobyte may unpack to a million: not the whole memory."""
-
-
-Feeds = dict[str, npt.NDArray[Any]]
-"""What ONNX Runtime reads, by input name."""
-
-
-def points_feeds(drawings: Sketches) -> Feeds:
-    """Return the inputs of a batch of drawings, pen points float32 (n, 3) each."""
-    points = np.concatenate([np.empty((0, INPUT_SIZE), np.float32), *drawings])
-    return {POINTS: points, COUNTS: np.array([len(drawing) for drawing in drawings], np.int64)}
-
-
-@dataclass(frozen=True)
-class Probes:
-    """Sketches with eager PyTorch's own answers, with which a device without PyTorch can check itself.
-
-    Attributes:
-        names: what each of the P sketches shows.
-        sketches: as the model reads them, P strokes or a tuple of pen points.
-        outputs: by output name, float32 (P, classes); of a model with codes also its embedding, (P, code_bits).
-    """
-
-    names: tuple[str, ...]
-    sketches: Sketches
-    outputs: Mapping[str, FloatArray]
-
-    def answers(self) -> dict[str, npt.NDArray[Any]]:
-        """Return what a model has to answer, by output name: the outputs, and the code that follows from them."""
-        code = {CODE: pack_code(self.outputs[EMBEDDING])} if EMBEDDING in self.outputs else {}
-        return {**self.outputs, **code}
-
-    def feeds(self) -> Feeds:
-        """Return the sketches as one batch."""
-        if isinstance(self.sketches, np.ndarray):
-            return {STROKES: self.sketches}
-        return points_feeds(self.sketches)
-
-    def to_json(self) -> str:
-        """Return names and arrays as JSON text, the arrays as base64 of zlib of little-endian float32."""
-        values: dict[str, Any] = {"names": self.names}
-        for name, array in self.feeds().items():
-            values[name] = array.tolist() if name == COUNTS else _encode(array)
-        values |= {name: _encode(array) for name, array in self.outputs.items()}
-        return json.dumps(values, ensure_ascii=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Self":
-        """Read what `to_json` wrote; raises KeyError, TypeError, ValueError or zlib.error for anything else."""
-        values = json.loads(text)
-        outputs = {name: _decode(values[name]) for name in (*OUTPUTS, EMBEDDING) if name in values or name in OUTPUTS}
-        names = tuple(values["names"])
-        if POINTS not in values:
-            return cls(names, _decode(values[STROKES]), outputs)
-        points, counts = _decode(values[POINTS]), [int(count) for count in values[COUNTS]]
-        if min(counts, default=0) < 0 or sum(counts) != len(points):
-            raise ValueError(f"probes of {len(points)} points, counted as {counts}")
-        return cls(names, tuple(np.split(points, np.cumsum(counts)[:-1])), outputs)
 
 
 @dataclass(frozen=True)
@@ -262,20 +178,3 @@ def _check_names(values: Any) -> Mapping[str, Any]:
     if not isinstance(values, dict) or not all(name.isprintable() for name in values):
         raise ValueError(f"expected values by name, found {values!r:.60}")
     return values
-
-
-def _encode(array: FloatArray) -> dict[str, Any]:
-    return {
-        "shape": array.shape,
-        "base64": base64.b64encode(zlib.compress(array.astype("<f4").tobytes(), 9)).decode("ascii"),
-    }
-
-
-def _decode(value: Any) -> FloatArray:
-    shape = [int(size) for size in value["shape"]]
-    n_bytes = 4 * math.prod(shape)
-    if not 0 <= n_bytes <= _LARGEST_ARRAY:
-        raise ValueError(f"an array of shape {shape}")
-    # One byte more than expected shows what is too long, and nothing longer is unpacked.
-    content = zlib.decompressobj().decompress(base64.b64decode(value["base64"], validate=True), n_bytes + 1)
-    return np.frombuffer(content, "<f4").reshape(shape).astype(np.float32)
