@@ -6,38 +6,18 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
-import numpy as np
 import pytest
 
 from sketch_infer import OutputError
-from sketch_infer.readers.sketch import Sketch
-from sketch_infer.writers.partial_lines import PartialLines, run_identity
-from tests.support import Run
+from sketch_infer.writers.partial_lines import PartialLines
+from tests.runtime.interrupted_lines import A, B, interrupt
 
 fcntl = pytest.importorskip("fcntl", reason="POSIX locks, owners and links")
-
-A, B = "a" * 16, "b" * 16
 
 
 def hidden(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
-
-
-def interrupt(output: Path, text: str, identity: str = A) -> Path:
-    """Leave a partial file behind, as Ctrl-C does."""
-    lines = PartialLines(output, identity, resume=False)
-
-    def write() -> None:
-        with lines:
-            lines.write(text)
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write()
-    assert lines.kept
-    return lines.path
 
 
 def before_lock(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
@@ -49,7 +29,7 @@ def before_lock(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -
         fcntl.flock(file, mode)
 
     patched = SimpleNamespace(flock=flock, LOCK_EX=fcntl.LOCK_EX, LOCK_NB=fcntl.LOCK_NB)
-    monkeypatch.setattr("sketch_infer.writers.partial_lines.fcntl", patched)
+    monkeypatch.setattr("sketch_infer.writers.own_file.fcntl", patched)
 
 
 def test_a_run_that_opened_the_file_before_it_was_renamed_leaves_the_finished_output_alone(
@@ -203,66 +183,3 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
         lines.write("third\n")
     assert output.read_text() == "second\nthird\n"
     assert hidden(tmp_path) == []
-
-
-def test_no_file_is_left_that_has_no_lines(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), PartialLines(tmp_path / "out.jsonl", A, resume=False):
-        raise KeyboardInterrupt
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_lines_of_other_sketches_are_not_continued(tmp_path: Path) -> None:
-    output = tmp_path / "out.jsonl"
-    interrupt(output, '{"source": "x.npy", "index": 0}\n{"source": "x.npy", "index": 1}\n')
-    sketches = [Sketch("x.npy", index, np.zeros((2, 3), np.float32)) for index in (0, 2, 3)]
-    with pytest.raises(ValueError, match="are not from these inputs"), PartialLines(output, A, resume=True) as lines:
-        list(lines.skip_done(iter(sketches)))
-
-
-def test_the_identity_is_of_the_content(tmp_path: Path) -> None:
-    path = tmp_path / "strokes.npy"
-    found = set()
-    for value in range(3):
-        content = np.zeros((40_000, 5, 3), np.float32)
-        content[20_000, 2, 1] = value  # one number in the middle of 2.4 MB
-        np.save(path, content)
-        os.utime(path, (0, 0))
-        found.add(run_identity([str(path)], "model", 5))
-    assert len(found) == 3
-    os.utime(path, (1, 1))
-    assert run_identity([str(path)], "model", 5) in found
-    assert run_identity([str(path)], "model", 6) not in found
-    assert run_identity([str(path), str(path)], "model", 5) not in found
-
-
-def test_a_replaced_input_is_not_continued(
-    sketch_infer: Run, tiny_onnx: Path, strokes_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    identities = []
-
-    def remember(*arguments: Any) -> str:
-        identities.append(run_identity(*arguments))
-        return identities[-1]
-
-    monkeypatch.setattr("sketch_infer.writers.partial_lines.run_identity", remember)
-    output = strokes_file.with_name("out.jsonl")
-    options = (strokes_file, "--model", tiny_onnx, "--output", output, "--quiet")
-    assert sketch_infer(*options).exit_code == 0
-    whole, status = output.read_bytes(), strokes_file.stat()
-    output.unlink()
-    interrupt(output, whole[: len(whole) // 2].decode(), identities[0])
-    strokes = np.load(strokes_file)
-    np.save(strokes_file, strokes[::-1])
-    os.utime(strokes_file, ns=(status.st_atime_ns, status.st_mtime_ns))
-    result = sketch_infer(*options, "--resume")
-    assert (result.exit_code, "found other inputs, model or options" in result.stderr) == (2, True)
-    np.save(strokes_file, strokes)
-    assert sketch_infer(*options, "--resume").exit_code == 0
-    assert output.read_bytes() == whole
-
-
-def test_a_pipe_is_not_resumed(sketch_infer: Run, tiny_onnx: Path, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pen.ndjson")
-    options = ("--model", tiny_onnx, "--output", tmp_path / "out.jsonl", "--resume")
-    result = sketch_infer(tmp_path / "pen.ndjson", *options)
-    assert (result.exit_code, "a pipe cannot be read a second time" in result.stderr) == (2, True)
