@@ -1,7 +1,5 @@
 """The main class of the library: strokes in, labels out."""
 
-import os
-import threading
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -11,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from sketch_infer.array_types import FloatArray
-from sketch_infer.errors import ClassifierStateError, InputError, ModelFileError
+from sketch_infer.errors import InputError, ModelFileError
 from sketch_infer.inference.batching import default_batch_size, run_all
 from sketch_infer.inference.cores import usable_cores
 from sketch_infer.inference.installed import MODEL_NAMES, find_model
 from sketch_infer.inference.predictions import Predictions
 from sketch_infer.inference.providers import CPU, ProviderChoice
 from sketch_infer.inference.session import Session
+from sketch_infer.inference.sessions import Sessions
 from sketch_infer.inference.taught import Taught
 from sketch_infer.model.codes import CODE, CODES, EMBEDDING
 from sketch_infer.model.contract.metadata import ModelMetadata
@@ -94,10 +93,10 @@ class Classifier:
             raise ValueError(f"expected batch_size >= 1, found {batch_size}")
         if threads is not None and threads < 1:
             raise ValueError(f"expected threads >= 1, found {threads}")
-        self._process = os.getpid()
         self._model = model if isinstance(model, ModelFile) else find_model(model)
-        self._session: Session | None = Session(self._model, provider)
-        self._metadata, self._provider = self._session.metadata, self._session.provider
+        self._sessions = Sessions(self._model, provider)
+        opened = self._sessions.open()
+        self._metadata, self._provider = opened.metadata, opened.provider
         self._columns = None if labels is None else choose_labels(labels, self._metadata.labels)
         self.classes = self._metadata.labels if labels is None else tuple(labels)
         self._reject_below = _threshold(self._metadata, labels) if reject else None
@@ -107,11 +106,7 @@ class Classifier:
         self._taught: Taught | None = None
         if taught:
             self._answer_with(Taught.load(taught, self.content_sha256, len(self._metadata.labels)))
-        self._cuda_missing = self._session.cuda_missing
-        self._has_control_flow = self._session.has_control_flow
-        self._shared: Session | None = None
-        self._single_calls = 0
-        self._opening = threading.Lock()
+        self._cuda_missing, self._has_control_flow = opened.cuda_missing, opened.has_control_flow
         # An own path is kept whole, so that it is found from another folder; a name is each installation's own model.
         name = model.name if isinstance(model, ModelFile) else model
         kept = name if name is None or str(name) in MODEL_NAMES else Path(name).absolute()
@@ -124,7 +119,7 @@ class Classifier:
             "codes": codes,
         }
         self._arguments = {"model": kept, **options}
-        self._batch_size = batch_size or default_batch_size(self._session)
+        self._batch_size = batch_size or default_batch_size(opened)
         self._workers = threads or (usable_cores() if self.provider == CPU else 1)
 
     @property
@@ -150,8 +145,7 @@ class Classifier:
     @property
     def content_sha256(self) -> str:
         """Hash of the model file's content."""
-        digest: str = self._open_session().content_sha256
-        return digest
+        return self._sessions.open().content_sha256
 
     def __enter__(self) -> "Self":
         return self
@@ -161,37 +155,17 @@ class Classifier:
 
     def close(self) -> None:
         """Free the model's memory. Later calls of `predict` fail; closing twice does nothing."""
-        if self._process != os.getpid():  # a fork's copy, whose lock a thread of the parent may hold
-            self._session = self._shared = None
-            return
-        with self._opening:
-            self._session = self._shared = None
+        self._sessions.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        digest = self._open_session().content_sha256
-        return {"arguments": self._arguments, "content_sha256": digest, "taught": self._taught}
+        return {"arguments": self._arguments, "content_sha256": self.content_sha256, "taught": self._taught}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state["arguments"])  # type: ignore[misc]  # as when it was made
-        if self._open_session().content_sha256 != state["content_sha256"]:
+        if self.content_sha256 != state["content_sha256"]:
             raise ModelFileError(f"{self._model}: expected the pickled classifier's model, found another one")
         if state["taught"]:
             self._answer_with(state["taught"])
-
-    def _open_session(self) -> Session:
-        """Return the session.
-
-        Raises:
-            ClassifierStateError: if the classifier was closed, or a fork copied it.
-        """
-        if self._process != os.getpid():
-            raise ClassifierStateError(
-                f"this classifier was opened in process {self._process} and copied by a fork into {os.getpid()}, where "
-                "ONNX Runtime does not work; open one in each process, or start processes by multiprocessing's spawn"
-            )
-        if self._session is None:
-            raise ClassifierStateError("this classifier was closed; open another one")
-        return self._session
 
     def predict(
         self,
@@ -216,7 +190,7 @@ class Classifier:
                 points.
             ClassifierStateError: if the classifier was closed, or copied by a fork.
         """
-        opened = self._open_session()
+        opened = self._sessions.open()
         if self.metadata.input_form == POINTS:
             raise InputError(
                 f"{self._model} reads pen points, not strokes: call predict_drawings with what the pen drew, or open a "
@@ -236,7 +210,8 @@ class Classifier:
         return predictions if self._reject_below is None else predictions.rejecting(self._reject_below)
 
     def _run(self, opened: Session, sketches: list[FloatArray]) -> Predictions:
-        session = self._session_for_one(opened) if len(sketches) == 1 else opened
+        shares = len(sketches) == 1 and self._workers > 1
+        session = self._sessions.for_one_sketch(opened) if shares else opened
         outputs, n_cut = run_all(session, sketches, self._batch_size, self._workers, self._outputs)
         if n_cut:
             message = f"cut {n_cut} of {len(sketches)} sketches to {self.metadata.sequence_length} points"
@@ -278,7 +253,7 @@ class Classifier:
         Raises:
             InputError: if a drawing cannot be used; the message says which.
         """
-        return self._predict(self._open_session(), self._prepare_all(drawings))
+        return self._predict(self._sessions.open(), self._prepare_all(drawings))
 
     def _prepare_all(self, drawings: Iterable[Sequence[Any]]) -> list[FloatArray]:
         sketches: list[FloatArray] = []
@@ -305,7 +280,7 @@ class Classifier:
                 classifier was opened with `labels` or `reject`.
             ClassifierStateError: if the classifier was closed, or copied by a fork.
         """
-        predictions = self._run(self._open_session(), self._prepare_all(drawings))
+        predictions = self._run(self._sessions.open(), self._prepare_all(drawings))
         taught = self._taught or Taught(self.content_sha256)
         self._answer_with(taught.teach(label, predictions.logits))
 
@@ -342,28 +317,8 @@ class Classifier:
             InputError: if a drawing cannot be used; the message says which.
             ClassifierStateError: if the classifier was closed, or copied by a fork.
         """
-        opened = self._open_session()
+        opened = self._sessions.open()
         return self._predict(opened, self._prepare(from_pen_points(drawings)) if drawings else [])
-
-    def _session_for_one(self, opened: Session) -> Session:
-        """Return the session whose two threads share a sketch, where that is worth it and not for a first call alone.
-
-        In int8 a step is too short to share.
-        """
-        if self._workers < 2 or self.provider != CPU or self.metadata.precision != "fp32":
-            return opened
-        with self._opening:
-            self._single_calls += 1
-            if self._single_calls > 1 and self._shared is None and self._session:
-                self._shared = self._open_shared(opened)
-            return self._shared or opened
-
-    def _open_shared(self, opened: Session) -> Session:
-        try:
-            shared = Session(self._model, "cpu", threads=2)
-        except ModelFileError:  # the file is gone: what is open still works
-            return opened
-        return shared if shared.content_sha256 == opened.content_sha256 else opened  # or was replaced
 
 
 def _threshold(metadata: ModelMetadata, labels: Sequence[str] | None) -> float:
