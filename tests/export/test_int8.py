@@ -20,13 +20,14 @@ from sketch_export.passes.low_rank_head import FACTORED_HEAD
 from sketch_export.passes.tools.int8_weights import WEIGHT_LEVELS, quantize
 from sketch_export.sample_drawings import probe_sketches, varied_sketches
 from sketch_infer import Classifier, InputError, ModelFileError, default_model
-from sketch_infer.checks.parity import INT8_TOLERANCE, OutputParity, ParityReport
+from sketch_infer.checks.parity.report import OutputParity, ParityReport
+from sketch_infer.checks.parity.tolerances import INT8_TOLERANCE
 from sketch_infer.inference.session import Session
 from sketch_infer.readers.files import read_sketches
 from sketch_infer.strokes.preprocess import to_batch
 from sketch_models import SketchRNN, run_eager
 from tests import tiny
-from tests.export.test_passes import LENGTH, assert_parity, awkward_sketches, long_model, plain_graph, run
+from tests.export.graphs import LENGTH, assert_parity, awkward_sketches, long_model, plain_graph, run
 from tests.networks import make_model
 from tests.support import Run
 

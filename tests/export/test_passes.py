@@ -7,11 +7,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnx_ir as ir
-import onnxruntime
 import pytest
 import torch
 
-from sketch_export import export_onnx
 from sketch_export.checks.proof import proof_strokes
 from sketch_export.fast_graph import make_fast
 from sketch_export.passes.branch_constants import HOST_READ, own_host_constants
@@ -20,27 +18,24 @@ from sketch_export.passes.explicit_clip import set_clips
 from sketch_export.passes.forward_padding import skip_forward_padding
 from sketch_export.passes.head_blocks import skip_head_blocks
 from sketch_export.passes.linear_stem import fold_stem
-from sketch_export.passes.low_rank_head import FACTORED_HEAD, factor_head
+from sketch_export.passes.low_rank_head import factor_head
 from sketch_export.passes.reached_steps import drop_unreached_steps
 from sketch_export.passes.reverse_padding import skip_reverse_padding
 from sketch_export.passes.tools.editor import constant_array
-from sketch_export.passes.tools.settling import DoesNotSettle
-from sketch_export.plain_graph import make_plain
 from sketch_export.sample_drawings import probe_sketches
-from sketch_export.trace import trace
-from sketch_infer.array_types import FloatArray
-from sketch_infer.checks.parity import FP32_TOLERANCE
 from sketch_infer.errors import SketchError
-from sketch_infer.inference.installed import default_model
-from sketch_infer.inference.session import Session
-from sketch_infer.model.contract import Precision
-from sketch_infer.readers.files import read_sketches
-from sketch_infer.strokes.preprocess import to_batch
-from sketch_models import SketchRNN, SketchRNNConfig, run_eager
-from tests.networks import make_model
-
-LENGTH = 120
-"""Long enough for a random network to come to rest, and for more than one block of the head."""
+from sketch_infer.model.contract.metadata import Precision
+from sketch_models import SketchRNN, run_eager
+from tests.export.graphs import (
+    LENGTH,
+    assert_parity,
+    awkward_sketches,
+    graph_bytes,
+    is_factored,
+    long_model,
+    plain_graph,
+    run,
+)
 
 
 def skip_forward(model: ir.Model) -> None:
@@ -62,63 +57,6 @@ PASSES: dict[str, tuple[Callable[[ir.Model], object], ...]] = {
 }
 
 
-def long_model(seed: int = 0, hidden_size: int = 12, output_size: int = 4, rank: int = 0, **sizes: int) -> SketchRNN:
-    """A random network; with a rank, its head is of that rank in time."""
-    model = make_model(SketchRNNConfig(3, hidden_size, output_size, **sizes), seed)
-    with torch.no_grad():
-        model.fc_mu1.weight.mul_(10)
-        if rank:
-            by_time = model.fc_mu1.weight.view(output_size, -1, 2 * hidden_size).double()
-            knots = torch.randn(by_time.shape[1], rank, dtype=torch.float64)
-            model.fc_mu1.weight.copy_(torch.einsum("nkh,tk->nth", by_time[:, :rank], knots).flatten(1))
-    return model
-
-
-def is_factored(graph: ir.Model) -> bool:
-    return {FACTORED_HEAD.format(direction) for direction in ("forward", "reverse")} <= graph.graph.initializers.keys()
-
-
-def plain_graph(model: SketchRNN) -> ir.Model:
-    graph = trace(model)
-    make_plain(graph)
-    return graph
-
-
-def run(graph: ir.Model, strokes: FloatArray, output: str = "logits") -> np.ndarray:
-    proto = ir.to_proto(graph)
-    onnx.checker.check_model(proto, full_check=True)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # networks this small only wait for a second thread
-    session = onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    found: np.ndarray = session.run([output], {"strokes": strokes})[0]
-    return found
-
-
-def expose(graph: ir.Model, name: str) -> str:
-    """Make a value an output of the graph."""
-    graph.graph.outputs.append(next(value for node in graph.graph for value in node.outputs if value.name == name))
-    return name
-
-
-def awkward_sketches() -> FloatArray:
-    """Empty, one point, gaps of zeros inside, full, a last row alone, and padding that is not zero."""
-    strokes = proof_strokes(16, LENGTH)
-    strokes[1] = 0
-    strokes[2, 1:] = 0
-    strokes[3, 10:60] = 0
-    strokes[4, :-1] = 0
-    strokes[4, -1] = 0.3
-    strokes[5, 30:] = (0, 0, 1)
-    strokes[6, 40:] = (1e-30, 0, 0)
-    return strokes
-
-
-def assert_parity(found: np.ndarray, model: SketchRNN, strokes: FloatArray) -> None:
-    expected = run_eager(model, strokes)["logits"]
-    scale = np.maximum(1, np.abs(expected).max(axis=1, keepdims=True))
-    assert np.abs((found - expected) / scale).max() <= FP32_TOLERANCE
-
-
 @pytest.fixture(scope="module")
 def model() -> SketchRNN:
     return long_model(sequence_length=LENGTH)
@@ -127,11 +65,6 @@ def model() -> SketchRNN:
 @pytest.fixture(scope="module")
 def low_rank_model() -> SketchRNN:
     return long_model(sequence_length=LENGTH, rank=4)
-
-
-def graph_bytes(model: SketchRNN) -> bytes:
-    content: bytes = ir.to_proto(plain_graph(model)).SerializeToString()
-    return content
 
 
 @pytest.fixture(scope="module")
@@ -263,87 +196,6 @@ def test_a_branch_that_would_read_on_the_host_what_is_computed_outside_is_refuse
         own_host_constants(graph)
 
 
-def test_cost_grows_with_the_points_drawn(low_rank_bytes: bytes) -> None:
-    graph = ir.from_proto(onnx.load_from_string(low_rank_bytes))
-    assert make_fast(graph, probe_sketches(LENGTH)[1]) == []
-    steps = {}
-    for direction in ("forward", "reverse"):
-        lengths = direction_node(graph, direction).inputs[4]
-        assert lengths is not None
-        steps[direction] = run(graph, awkward_sketches(), expose(graph, str(lengths.name)))
-    every = LENGTH - 10
-    assert steps["reverse"][[0, 1, 2, 4, 5, 6]].tolist() == [every, 1, 1, every, every, every]
-    further = steps["forward"][1] - steps["reverse"][1]
-    assert 0 < further < every / 2
-    np.testing.assert_array_equal(steps["forward"], np.minimum(steps["reverse"] + further, every))
-
-
-@pytest.mark.parametrize("name", ["plain_bytes", "low_rank_bytes"])
-def test_an_lstm_is_given_the_steps_of_its_longest_row(request: pytest.FixtureRequest, name: str) -> None:
-    graph = ir.from_proto(onnx.load_from_string(request.getfixturevalue(name)))
-    make_fast(graph, probe_sketches(LENGTH)[1])
-    strokes = proof_strokes(4, LENGTH)
-    strokes[:, 20:] = 0
-    strokes[1, 10:] = 0
-    for direction in ("forward", "reverse"):
-        lstm = direction_node(graph, direction)
-        lengths, y = lstm.inputs[4], lstm.outputs[0]
-        assert lengths is not None
-        longest = run(graph, strokes, expose(graph, str(lengths.name))).max()
-        assert longest < LENGTH - 10
-        given = longest if is_factored(graph) else LENGTH - 10
-        assert len(run(graph, strokes, expose(graph, str(y.name)))) == given
-
-
-@pytest.mark.parametrize("rank", [0, 4])
-def test_late_rows_go_on_alone(rank: int) -> None:
-    model = long_model(sequence_length=LENGTH, rank=rank)
-    size = model.config.hidden_size
-    with torch.no_grad():
-        for suffix in ("", "_reverse"):
-            model.lstm_1.get_parameter(f"bias_hh_l0{suffix}")[size : 2 * size] += 1  # forget gates nearer to 1
-    graph = plain_graph(model)
-    make_fast(graph, probe_sketches(LENGTH)[1])
-    assert is_factored(graph) == (rank > 0)
-    strokes = proof_strokes(16, LENGTH)
-    strokes[:, 40:] = 0
-    strokes[2, 25:] = 0
-    strokes[::2] *= 1000  # opens gates for good: |c| grows to some 40
-    late = run(graph, strokes, expose(graph, "forward.late"))
-    assert late.sum() >= 3
-    assert not late[1::2].any()
-    logits = run(graph, strokes)
-    assert_parity(logits, model, strokes)
-    for rows in (slice(0, None, 2), slice(1, None, 2), slice(2, 3), slice(4, 5), slice(0, 3)):
-        np.testing.assert_array_equal(logits[rows], run(graph, np.ascontiguousarray(strokes[rows])))
-
-
-def test_a_network_that_does_not_settle_runs_its_full_sequence() -> None:
-    model = long_model(sequence_length=60)
-    size = model.config.hidden_size
-    with torch.no_grad():
-        model.lstm_1.get_parameter("bias_hh_l0")[size : 2 * size] = 12  # forget nothing
-    graph = plain_graph(model)
-    split_directions(graph)
-    with pytest.raises(DoesNotSettle):
-        skip_forward_padding(graph, probe_sketches(60)[1])
-    graph = plain_graph(model)
-    head, padding = make_fast(graph, probe_sketches(60)[1])
-    assert padding.startswith("padding is not skipped in the forward direction: ")
-    assert head == "the head reads every step: it is not of low rank in time (forward and reverse)"
-    assert_parity(run(graph, proof_strokes(9, 60)), model, proof_strokes(9, 60))
-
-
-@pytest.mark.parametrize(("n_layers", "initial_state"), [(2, False), (1, True)])
-def test_what_cannot_skip_padding_says_so(tmp_path: Path, n_layers: int, initial_state: bool) -> None:
-    model = long_model(n_layers=n_layers, sequence_length=40, rank=2)
-    report = export_onnx(model, tmp_path / "model.onnx", initial_state=initial_state)
-    (note,) = report.notes
-    assert note.startswith("padding is not skipped: ")
-    assert "Conv" not in {node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node}
-    assert is_factored(ir.load(tmp_path / "model.onnx"))
-
-
 def test_plain_and_fast_have_one_signature(tiny_onnx: Path, tiny_plain_onnx: Path) -> None:
     fast, plain = (onnx.load(path).graph for path in (tiny_onnx, tiny_plain_onnx))
     for kind in ("input", "output"):
@@ -351,17 +203,3 @@ def test_plain_and_fast_have_one_signature(tiny_onnx: Path, tiny_plain_onnx: Pat
             [(value.name, value.type.SerializeToString()) for value in getattr(graph, kind)] for graph in (fast, plain)
         )
         assert fast_values == plain_values
-
-
-@pytest.mark.parametrize("precision", ["fp32", "int8"])
-def test_hardly_a_real_drawing_settles_late(precision: Precision, drawings_folder: Path) -> None:
-    path = default_model(precision)
-    model = onnx.load(path)
-    model.graph.output.append(onnx.helper.make_tensor_value_info("forward.late", onnx.TensorProto.BOOL, None))
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    metadata = Session(path, "cpu").metadata
-    assert not session.run(["forward.late"], metadata.probes.feeds())[0].any()
-    files = sorted(drawings_folder.glob("*.ndjson.gz"))[::8]
-    drawings = [sketch.strokes for file in files for sketch in read_sketches(str(file))]
-    late = session.run(["forward.late"], {"strokes": to_batch(drawings, metadata.sequence_length)[0]})[0]
-    assert late.mean() <= 0.01
