@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import onnx_ir as ir
 import torch
+from torch._decomp import decompositions
 from torch.export import Dim
 
 from sketch_infer.errors import SketchError
@@ -48,9 +49,8 @@ def trace(model: SketchRNN, opset: int = OPSETS[0], initial_state: bool = False)
         # Two tensors: one that is passed twice would become one input.
         args += ((torch.zeros(state_shape), torch.zeros(state_shape)),)
         dynamic_shapes += (({1: batch}, {1: batch}),)
-    # With gradients torch walks through the LSTM step by step three times, without only once (15 s against 8.5 s).
     network = copy.deepcopy(model).to(device="cpu", dtype=torch.float32).eval().requires_grad_(False)
-    with _quiet_exporter():
+    with _quiet_exporter(), _lstm_in_one_step():
         program = torch.onnx.export(
             network,
             args,
@@ -79,3 +79,22 @@ def _quiet_exporter() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
+
+
+@contextmanager
+def _lstm_in_one_step() -> Iterator[None]:
+    """Have torch work out an LSTM's shapes from its sizes.
+
+    torch.export turns oneDNN off. Without it, torch's stand-in for an LSTM runs all time steps on tensors without data,
+    which takes most of an export. Nothing but shapes is taken from it: the graph has the LSTM as one node either way.
+    """
+    name = "select_one_layer_lstm_function"
+    select, whole = getattr(decompositions, name, None), getattr(decompositions, "mkldnn_one_layer_lstm", None)
+    if select is None or whole is None or not torch._C._has_mkldnn:
+        yield  # slower, with the same result
+        return
+    setattr(decompositions, name, lambda *_: whole)
+    try:
+        yield
+    finally:
+        setattr(decompositions, name, select)
