@@ -5,8 +5,8 @@ import numpy.typing as npt
 import pytest
 
 from sketch_infer import Classifier, InputError, ModelFileError, Predictions, TruncationWarning, default_model
-from sketch_infer.inference import classifier as classifier_module
 from sketch_infer.inference import installed as installed_module
+from sketch_infer.inference import sessions
 from sketch_infer.inference.providers import ProviderChoice
 from sketch_infer.inference.session import Session
 from tests import tiny
@@ -171,7 +171,7 @@ def test_a_sketch_at_a_time_gets_the_same_answer_from_two_threads(
         opened.append(threads)
         return Session(model, provider, threads)
 
-    monkeypatch.setattr(classifier_module, "Session", open_and_note)
+    monkeypatch.setattr(sessions, "Session", open_and_note)
     sketches = list(random_sketches(4, 196))
     classifier = Classifier(default_onnx, "cpu", threads=2)
     together = classifier.predict(sketches)

@@ -46,7 +46,7 @@ def test_a_child_ends_as_it_wants(tiny_onnx: Path) -> None:
 
 
 def test_a_child_closes_its_copy(tiny_onnx: Path) -> None:
-    run(tiny_onnx, "classifier._opening.acquire(); child_ends(classifier.close, 4)")
+    run(tiny_onnx, "classifier._sessions._lock.acquire(); child_ends(classifier.close, 4)")
 
 
 def test_a_child_opens_its_own(tiny_onnx: Path) -> None:
