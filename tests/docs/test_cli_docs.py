@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import click
@@ -21,16 +22,25 @@ OPTIONS = [option for option in main.get_params(CONTEXT) if isinstance(option, c
 SECTIONS = dict(re.findall(r"^### `([^\n]+)`\n(.*?)(?=^##)", CLI_PAGE, re.MULTILINE | re.DOTALL))
 
 
+@pytest.fixture(scope="module")
+def users_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of their own that the examples name."""
+    folder = tmp_path_factory.mktemp("users_files")
+    (folder / "runtime").mkdir()
+    (folder / "runtime" / "samples").symlink_to(SAMPLES)
+    export_onnx(make_model(), folder / "my_model.onnx")
+    torch.save(make_model().state_dict(), folder / "my_weights.pt")
+    keys = write_keys(folder)
+    sign_file(folder / "my_model.onnx", (folder / "my_model.onnx").read_bytes(), read_signing_key(keys.private))
+    return folder
+
+
 @pytest.fixture
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "runtime").mkdir()
-    (tmp_path / "runtime" / "samples").symlink_to(SAMPLES)
-    export_onnx(make_model(), tmp_path / "my_model.onnx")
-    torch.save(make_model().state_dict(), tmp_path / "my_weights.pt")
-    keys = write_keys(tmp_path)
-    sign_file(tmp_path / "my_model.onnx", (tmp_path / "my_model.onnx").read_bytes(), read_signing_key(keys.private))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def workplace(users_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "own"
+    shutil.copytree(users_files, folder, symlinks=True)
+    monkeypatch.chdir(folder)
+    return folder
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=[option.opts[-1] for option in OPTIONS])
