@@ -65,9 +65,9 @@ def plot_reliability(evaluations: Mapping[Path, Evaluation], path: Path) -> None
         above.bar(left, accuracy, width, align="edge", edgecolor="white", color="#3465a4", label="accuracy")
         above.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="perfectly calibrated")
         above.plot(confidence, accuracy, "o", color="black", markersize=3, label="mean confidence of a bin")
-        above.set(
-            ylabel="share that is right", ylim=(0, 1), title=f"{name}\ncalibration error {one.calibration_error:.1%}"
-        )
+        above.set(ylabel="share that is right", ylim=(0, 1))
+        name_that_fits = "/".join(name.parts[-2:])
+        above.set_title(f"{name_that_fits}\ncalibration error {one.calibration_error:.1%}", fontsize=10)
         above.legend(fontsize=8, loc="upper left")
         below.bar(left, counts[filled] / len(one), width, align="edge", edgecolor="white", color="#888a85")
         below.set(xlabel="probability of the most likely class", ylabel="share of drawings", xlim=(0, 1))
