@@ -15,7 +15,7 @@ from benchmarks.bulk import forms
 from sketch_infer.inference.cuda import missing_for_cuda
 from sketch_infer.inference.providers import import_onnxruntime
 from tests import tiny
-from tests.docs import scenes
+from tests.docs import index_scenes, scenes
 from tests.docs.place import DRAWING, LINE, MANY, Outcome, Place, check_kept, npy
 from tests.networks import make_model
 from tests.support import ROOT, random_sketches
@@ -127,11 +127,11 @@ FAULTS: dict[str, Callable[[Place], Outcome]] = {
     "a page of more than 20,000 sketches": lambda p: p.run(
         p.write("most.npy", npy(np.zeros((20_001, 2, 3), np.float32))), output="out.html"
     ),
-    "`sketch-search`: an index that is damaged": lambda place: scenes.asked(place, scenes.damaged_codes),
-    "`sketch-search`: an index that was cut off": lambda place: scenes.asked(place, lambda content: content[:-1]),
-    "`sketch-search`: a file that is no index": lambda place: scenes.asked(place, lambda _: b"PK" + bytes(99)),
-    "`sketch-search`: an index of another model": scenes.other_model,
-    "`sketch-search`: a model without codes": scenes.built_without_codes,
+    "`sketch-search`: an index that is damaged": lambda place: index_scenes.asked(place, index_scenes.damaged_codes),
+    "`sketch-search`: an index that was cut off": lambda place: index_scenes.asked(place, lambda content: content[:-1]),
+    "`sketch-search`: a file that is no index": lambda place: index_scenes.asked(place, lambda _: b"PK" + bytes(99)),
+    "`sketch-search`: an index of another model": index_scenes.other_model,
+    "`sketch-search`: a model without codes": index_scenes.built_without_codes,
     "a checkpoint with another tensor, `sketch-export onnx`": lambda place: scenes.export(
         place, make_model().state_dict() | {"fc_mu2.weight": torch.zeros(5, 168)}
     ),
