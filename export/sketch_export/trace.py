@@ -5,6 +5,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 
 import onnx_ir as ir
 import torch
@@ -20,6 +21,9 @@ OPSETS = range(18, 21)
 
 _EXAMPLE_BATCH = 3
 """A batch of 1 would be baked into the LSTM's shapes without a warning."""
+
+_ONE_AT_A_TIME = Lock()
+"""What is changed for an export in torch, logging and warnings is changed for all threads."""
 
 
 def trace(model: SketchRNN, opset: int = OPSETS[0], initial_state: bool = False) -> ir.Model:
@@ -50,7 +54,7 @@ def trace(model: SketchRNN, opset: int = OPSETS[0], initial_state: bool = False)
         args += ((torch.zeros(state_shape), torch.zeros(state_shape)),)
         dynamic_shapes += (({1: batch}, {1: batch}),)
     network = copy.deepcopy(model).to(device="cpu", dtype=torch.float32).eval().requires_grad_(False)
-    with _quiet_exporter(), _lstm_in_one_step():
+    with _ONE_AT_A_TIME, _quiet_exporter(), _lstm_in_one_step():
         program = torch.onnx.export(
             network,
             args,
