@@ -14,13 +14,17 @@ const TYPES: Record<string, string> = {
 };
 const YESTERDAY = new Date(Date.now() - 86_400_000).toUTCString();
 
+/** What comes of a file before its connection is cut. */
+export const PIECE = 400_000;
+
 export class PlainServer {
   /** Folder that each path of the server shows, as "/page/": "dist". */
   folders: Record<string, string>;
-  /** The requests of so many of the next `.onnx` files end in the middle. */
+  /** The answers to so many of the next requests for an `.onnx` file stop after `PIECE` bytes, until `cut` is called. */
   cuts = 0;
   /** What was asked for, and from which byte on. */
   asked: { path: string; start: number }[] = [];
+  private stopped: ServerResponse[] = [];
   private server = createServer((request, response) => this.answer(request, response));
 
   constructor(folders: Record<string, string>) {
@@ -31,6 +35,11 @@ export class PlainServer {
   async start(): Promise<string> {
     await new Promise<void>((listening) => this.server.listen(0, "localhost", listening));
     return `http://localhost:${(this.server.address() as AddressInfo).port}/`;
+  }
+
+  /** Break the connections of the answers that have stopped. */
+  cut(): void {
+    for (const response of this.stopped.splice(0)) response.destroy();
   }
 
   close(): void {
@@ -60,8 +69,7 @@ export class PlainServer {
       return;
     }
     this.cuts--;
-    createReadStream(file, { start, end: start + 400_000 })
-      .on("end", () => response.destroy())
-      .pipe(response, { end: false });
+    this.stopped.push(response);
+    createReadStream(file, { start, end: start + PIECE - 1 }).pipe(response, { end: false });
   }
 }
