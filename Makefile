@@ -48,8 +48,8 @@ infer: $(MODELS) ## Classify STROKES=FILE, by default the sample drawings
 	$(BIN)/sketch-infer $(STROKES)
 
 PREPARED := dist/quickdraw
-TRAIN_345 := --epochs 8 --learning-rate 1.5e-3 --dropout 0.2 --augment 0.8 --balance 0.7
-TRAIN_40 := --pretrain-epochs 0 --epochs 4 --further-share 0.1 --fine-learning-rate 7e-4 --dropout 0.3 --augment 0.8 --balance 1
+TRAIN_345 := --epochs 8 --learning-rate 1.5e-3 --dropout 0.2 --label-smoothing 0.12 --augment 0.8 --balance 0.7
+TRAIN_40 := --pretrain-epochs 0 --epochs 4 --further-share 0.1 --fine-learning-rate 7e-4 --dropout 0.3 --augment 0.8 --balance 1 --unrecognized
 PROVENANCE := Google Quick, Draw! Dataset, CC BY 4.0
 
 train: setup ## Train both networks again on the folders of QUICKDRAW=DIR (about two hours on 2 cores)

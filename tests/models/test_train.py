@@ -8,12 +8,14 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from sketch_infer.errors import InputError
 from sketch_infer.strokes.preprocess import drawing_to_sketch
 from sketch_models import load_checkpoint
 from sketch_models.training.accuracy import classify, measure_accuracy
 from sketch_models.training.augment import Augmentation, stroke_batch, vary
 from sketch_models.training.dataset import read_drawings
 from sketch_models.training.fast_path import head_knots
+from sketch_models.training.files import read_training_data
 from tests.models.drawn_classes import circle, cross, train, two_classes, write
 
 
@@ -177,10 +179,15 @@ def test_split_is_by_key_id_and_keeps_sides(data: Path) -> None:
     assert set(again.split(0.3)[1].hashes) == set(held.hashes)
 
 
-def test_unrecognized_drawings_are_left_out_of_training_only(tmp_path: Path) -> None:
+def test_unrecognized_drawings_are_left_out_of_training_unless_asked_for(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     write(tmp_path / "data", "circle", [circle(rng)], recognized=False)
     write(tmp_path / "data", "cross", [cross(rng)], recognized=True)
     learned, report = read_drawings(tmp_path / "data", ("circle", "cross"), only_recognized=True)
     assert (len(learned), report.unrecognized) == (1, 1)
     assert len(read_drawings(tmp_path / "data", ("circle", "cross"))[0]) == 2
+
+    data = tmp_path / "data"
+    assert len(read_training_data([data], val=data, unrecognized=True).train) == 2
+    with pytest.raises(InputError, match="found none of circle"):
+        read_training_data([data], val=data)

@@ -52,6 +52,9 @@ def test_finish_folds_the_calibration_into_the_head(data: Path, tmp_path: Path) 
     before, after = run_eager(network, batch)["logits"], run_eager(calibrated.model, batch)["logits"]
     bias = (after - before / temperature).mean(axis=0)
     np.testing.assert_allclose(after, before / temperature + bias, rtol=1e-2, atol=2e-3 * np.abs(after).max())
+    # A run that starts from it knows nothing of val's drawings.
+    start = load_start([path]).model.fc_mu1.bias.detach()
+    torch.testing.assert_close(start, network.fc_mu1.bias.detach() / temperature, rtol=2e-3, atol=2e-3)
     labels = drawings.val.labels
     losses = [
         evaluate(run_eager(model, batch)["log_probs"], labels, ("a", "b")).loss for model in (network, calibrated.model)

@@ -1,12 +1,15 @@
 """Probabilities that mean something: a temperature and a bias per class, fitted to drawings that were held back."""
 
-from dataclasses import dataclass
+import copy
+import json
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
 from sketch_infer.array_types import Array
+from sketch_models.checkpoint import Checkpoint
 from sketch_models.sketch_rnn import SketchRNN
 
 _BIAS_SPREAD = 0.4
@@ -16,6 +19,7 @@ Chosen by cross-validation on val: 0.3 to 0.5 are best for both networks of the 
 """
 
 _FOLDS = 5
+_BIASES = "class_biases"
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,25 @@ class Calibration:
         with torch.no_grad():
             model.fc_mu1.weight.div_(self.temperature)
             model.fc_mu1.bias.div_(self.temperature).add_(torch.from_numpy(self.bias))
+
+    def note_in(self, metadata: dict[str, str]) -> None:
+        """Write into a checkpoint's metadata what was folded."""
+        metadata["temperature"] = f"{self.temperature:.4f}"
+        metadata[_BIASES] = json.dumps([round(float(bias), 4) for bias in self.bias])
+
+
+def without_biases(checkpoint: Checkpoint) -> Checkpoint:
+    """Return a checkpoint without the biases of its calibration, for a run that starts from it.
+
+    They know the drawings of val: what they are part of could not be judged by these.
+    """
+    metadata = dict(checkpoint.metadata)
+    if _BIASES not in metadata:
+        return checkpoint
+    model = copy.deepcopy(checkpoint.model)
+    with torch.no_grad():
+        model.fc_mu1.bias.sub_(torch.tensor(json.loads(metadata.pop(_BIASES))))
+    return replace(checkpoint, model=model, metadata=metadata)
 
 
 def calibrate(log_probs: Array, labels: Array) -> tuple[Calibration, Array]:

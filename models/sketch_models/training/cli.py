@@ -35,6 +35,11 @@ _POSITIVE = click.IntRange(min=1)
 @click.option(
     "--val-share", default=0.1, type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Size of that share."
 )
+@click.option(
+    "--unrecognized",
+    is_flag=True,
+    help='Train on drawings with "recognized": false, too, if those to judge by have such.',
+)
 @click.option("--classes", type=_FOLDER, help="Text file with one class per line. Default: DATA's file names.")
 @click.option("--pretrain", type=_FOLDER, help="Folder of further classes to learn strokes from.")
 @click.option(
@@ -75,6 +80,12 @@ _POSITIVE = click.IntRange(min=1)
 )
 @click.option(
     "--dropout", default=0.4, type=click.FloatRange(0, 1, max_open=True), help="Dropout between LSTM and head."
+)
+@click.option(
+    "--label-smoothing",
+    default=0.05,
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Share of a label that is spread over all classes.",
 )
 @click.option("--augment", default=1.0, type=click.FloatRange(0, 5), help="Strength of augmentation; 0 turns it off.")
 @click.option(
@@ -130,7 +141,13 @@ def main(**options: Unpack[Options]) -> None:
     classes = _classes(options, start)
     click.echo("reading drawings ...", err=True)
     data = read_training_data(
-        options["data"], options["dense"], options["val"], options["pretrain"], classes, options["val_share"]
+        options["data"],
+        options["dense"],
+        options["val"],
+        options["pretrain"],
+        classes,
+        options["val_share"],
+        options["unrecognized"],
     )
     _report(data)
     if options["codes"]:

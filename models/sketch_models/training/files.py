@@ -40,6 +40,7 @@ def read_training_data(
     further: Path | None = None,
     targets: Sequence[str] | None = None,
     val_share: float = 0.1,
+    unrecognized: bool = False,
 ) -> TrainingData:
     """Read all folders of a run.
 
@@ -50,6 +51,7 @@ def read_training_data(
         further: folder of further classes for pre-training.
         targets: the classes that the network shall name, in its order; by default the file names of `train`.
         val_share: in (0, 1).
+        unrecognized: train on drawings that the game did not recognize, too; a folder to judge by keeps them anyway.
 
     Raises:
         InputError: if a folder cannot be used, or a class has no drawings to train on or, in all, to judge by.
@@ -63,7 +65,7 @@ def read_training_data(
     reports: dict[Path, ReadingReport] = {}
 
     def read(folder: Path, classes: Sequence[str], simplify: bool = False, learn: bool = True) -> Drawings:
-        drawings, reports[folder] = read_drawings(folder, classes, simplify, only_recognized=learn)
+        drawings, reports[folder] = read_drawings(folder, classes, simplify, only_recognized=learn and not unrecognized)
         # Labels of the targets are the same among all classes, for the targets come first.
         return Drawings(**{**vars(drawings), "classes": names + others})
 

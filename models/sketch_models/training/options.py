@@ -16,6 +16,7 @@ class Options(TypedDict):
     dense: tuple[Path, ...]
     val: Path | None
     val_share: float
+    unrecognized: bool
     classes: Path | None
     pretrain: Path | None
     pretrain_epochs: int
@@ -26,6 +27,7 @@ class Options(TypedDict):
     learning_rate: float
     fine_learning_rate: float
     dropout: float
+    label_smoothing: float
     augment: float
     balance: float
     batch_size: int
@@ -67,6 +69,7 @@ def recipe_of(options: Options, n_drawings: int) -> Recipe:
         # A few hundred drawings would be a step or two per epoch.
         batch_size=min(options["batch_size"], max(n_drawings // _STEPS_PER_EPOCH, _SMALLEST_BATCH)),
         seed=options["seed"],
+        label_smoothing=options["label_smoothing"],
         balance=options["balance"],
         workers=options["workers"],
     )
@@ -83,9 +86,10 @@ def metadata_of(options: Options, data: TrainingData) -> dict[str, str]:
     arguments = [folder.name for folder in options["data"]] + [f"--dense {folder.name}" for folder in options["dense"]]
     arguments += [f"--from {path.name}" for path in options["from_checkpoints"]]
     arguments += [
-        f"--{name.replace('_', '-')} {value.name if isinstance(value, Path) else value}"
+        f"--{name.replace('_', '-')}"
+        + ("" if value is True else f" {value.name if isinstance(value, Path) else value}")
         for name, value in options.items()
-        if name not in unsaid and value is not None
+        if name not in unsaid and value is not None and value is not False
     ]
     return {
         "provenance": options["provenance"] or ", ".join(folder.name for folder in folders),

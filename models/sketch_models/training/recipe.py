@@ -71,8 +71,8 @@ class Recipe:
     label_smoothing: float = 0.05
     weight_decay: float = 0.01
     head_weight_decay: float = 0.05
-    settle_penalty: float = 200.0
-    settling_rate: float = 0.32
+    settle_penalty: float = 1000.0
+    settling_rate: float = 0.25
     rate_penalty: float = 5.0
     balance: float = 0.0
     averaging: float = 0.999

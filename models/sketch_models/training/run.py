@@ -17,6 +17,7 @@ from sketch_infer.cli.console import note, say
 from sketch_infer.errors import InputError
 from sketch_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from sketch_models.sketch_rnn import SketchRNN, SketchRNNConfig
+from sketch_models.training.calibration import without_biases
 from sketch_models.training.fast_path import FastSketchRNN, head_knots
 from sketch_models.training.files import TrainingData, fingerprint, read_state, save_state, write_log
 from sketch_models.training.learning_curve import plot_learning_curve
@@ -39,7 +40,7 @@ def load_start(paths: Sequence[Path]) -> Checkpoint:
         ModelFileError: if one cannot be loaded.
         InputError: if a network is not of the kind that is trained, or differs in size or classes from the first.
     """
-    checkpoints = [load_checkpoint(path) for path in paths]
+    checkpoints = [without_biases(load_checkpoint(path)) for path in paths]
     first = checkpoints[0]
     for path, checkpoint in zip(paths, checkpoints, strict=True):
         config = checkpoint.model.config

@@ -59,8 +59,8 @@ def finish(checkpoint_file: Path, data: TrainingData, workers: int) -> str:
     else:
         calibration, calibrated = calibrate(log_probs, labels)
         calibration.fold_into(model)
+        calibration.note_in(metadata)
         after, likeliest = evaluate(calibrated, labels, data.targets), calibrated.max(axis=1)
-        metadata["temperature"] = f"{calibration.temperature:.4f}"
         note = (
             f"probabilities calibrated on val: temperature {calibration.temperature:.3f}, expected calibration error "
             f"{before.calibration_error:.1%} -> {after.calibration_error:.1%}"
