@@ -54,7 +54,9 @@ test("a connection that breaks: the download goes on where it ended", async () =
   plain.cuts = 2;
   await go();
   const assets = readdirSync(`${ROOT}dist/assets`);
-  const [wasm, model] = [/\.wasm$/, MODEL].map((kind) => statSync(`${ROOT}dist/assets/${assets.find((name) => kind.test(name))}`).size);
+  const [wasm, model] = [/\.wasm$/, MODEL].map(
+    (kind) => statSync(`${ROOT}dist/assets/${assets.find((name) => kind.test(name))}`).size,
+  );
   for (const pieces of [1, 2]) {
     // A browser drops what it has not read when a connection breaks: only what the page has counted is sure to be kept.
     const progress = page.locator("#progress");
