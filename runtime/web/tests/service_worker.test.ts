@@ -14,8 +14,6 @@ const NEW_TITLE = "Draw, in the second build";
 const FIRST = `${ROOT}dist`;
 const folder = mkdtempSync(join(tmpdir(), "page-"));
 const SECOND = join(folder, "second");
-/** Chromium now and then never answers a visit that comes while a waiting worker takes over; the next one is answered. */
-const AGAIN = { retry: 2 };
 let browser: Browser;
 let server: PlainServer;
 let url: string;
@@ -84,19 +82,15 @@ async function reopenOffline(page: Page): Promise<Page> {
   return blank;
 }
 
-test(
-  "a new build takes the place of the old one, though the browser has the old page in its HTTP cache",
-  AGAIN,
-  async () => {
-    const page = await visit("page/");
-    expect(await page.title()).toBe(TITLE);
-    server.folders["/page/"] = SECOND;
-    expect(await update(page)).toBe("installed");
-    const later = await reopenOffline(page);
-    expect(await later.title()).toBe(NEW_TITLE);
-    expect(await later.locator("#top").textContent()).toBe("Nothing drawn so far");
-  },
-);
+test("a new build takes the place of the old one, though the browser has the old page in its HTTP cache", async () => {
+  const page = await visit("page/");
+  expect(await page.title()).toBe(TITLE);
+  server.folders["/page/"] = SECOND;
+  expect(await update(page)).toBe("installed");
+  const later = await reopenOffline(page);
+  expect(await later.title()).toBe(NEW_TITLE);
+  expect(await later.locator("#top").textContent()).toBe("Nothing drawn so far");
+});
 
 test("a new build drops its own old files, and leaves those of other pages of the origin alone", async () => {
   const [page, copy] = [await visit("page/"), await visit("copy/")];
@@ -114,7 +108,7 @@ test("a new build drops its own old files, and leaves those of other pages of th
   await copy.close();
 });
 
-test("a page that is older than the build, in the middle of a deployment, is not kept with it", AGAIN, async () => {
+test("a page that is older than the build, in the middle of a deployment, is not kept with it", async () => {
   const page = await visit("page/");
   const mixed = join(folder, "mixed");
   cpSync(SECOND, mixed, { recursive: true });
