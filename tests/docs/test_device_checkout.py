@@ -19,10 +19,10 @@ BUILD_MACHINE = {
     "ray",
 }
 FILES = [ROOT / "tests" / name for name in ("conftest.py", "support.py", "tiny/__init__.py", "golden/__main__.py")]
-FILES += sorted((ROOT / "tests" / "runtime").glob("test_*.py"))
+FILES += sorted((ROOT / "tests" / "runtime").rglob("test_*.py"))
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_nothing_of_a_build_machine_is_imported(path: Path) -> None:
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and "importorskip" in ast.unparse(node):

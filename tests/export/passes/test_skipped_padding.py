@@ -21,7 +21,7 @@ from sketch_infer.inference.session import Session
 from sketch_infer.model.contract.metadata import Precision
 from sketch_infer.readers.files import read_sketches
 from sketch_infer.strokes.preprocess import to_batch
-from tests.export.graphs import (
+from tests.export.passes.graphs import (
     LENGTH,
     assert_parity,
     awkward_sketches,

@@ -24,7 +24,7 @@ from sketch_infer.errors import EngineError, ModelFileError
 from sketch_infer.ray import SketchPredictor, predict_dataset, read_dataset, shards, source, write_dataset
 from tests import tiny
 from tests.docs.pages import CLI_COMMANDS
-from tests.runtime.ray_rows import drawing, expected, found, same, write_inputs
+from tests.runtime.ray.ray_rows import drawing, expected, found, same, write_inputs
 from tests.support import SAMPLES, Run
 
 pytestmark = [

@@ -9,7 +9,7 @@ import pytest
 
 from sketch_infer.readers.sketch import Sketch
 from sketch_infer.writers.partial_lines import PartialLines, run_identity
-from tests.runtime.interrupted_lines import A, interrupt
+from tests.runtime.writers.interrupted_lines import A, interrupt
 from tests.support import Run
 
 pytest.importorskip("fcntl", reason="POSIX locks, owners and links")

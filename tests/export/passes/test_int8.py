@@ -27,7 +27,7 @@ from sketch_infer.readers.files import read_sketches
 from sketch_infer.strokes.preprocess import to_batch
 from sketch_models import SketchRNN, run_eager
 from tests import tiny
-from tests.export.graphs import LENGTH, assert_parity, awkward_sketches, long_model, plain_graph, run
+from tests.export.passes.graphs import LENGTH, assert_parity, awkward_sketches, long_model, plain_graph, run
 from tests.networks import make_model
 from tests.support import Run
 

@@ -11,7 +11,7 @@ import pytest
 
 from sketch_infer import OutputError
 from sketch_infer.writers.partial_lines import PartialLines
-from tests.runtime.interrupted_lines import A, B, interrupt
+from tests.runtime.writers.interrupted_lines import A, B, interrupt
 
 fcntl = pytest.importorskip("fcntl", reason="POSIX locks, owners and links")
 

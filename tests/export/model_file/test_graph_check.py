@@ -16,7 +16,7 @@ from sketch_infer.model.model_file import ModelFile
 from sketch_infer.model.operators import OPERATORS
 from sketch_models import SketchRNNConfig
 from tests import tiny
-from tests.export.graph_edits import REFUSED, nest
+from tests.export.model_file.graph_edits import REFUSED, nest
 from tests.networks import make_model
 
 

@@ -26,7 +26,7 @@ from sketch_export.sample_drawings import probe_sketches
 from sketch_infer.errors import SketchError
 from sketch_infer.model.contract.metadata import Precision
 from sketch_models import SketchRNN, run_eager
-from tests.export.graphs import (
+from tests.export.passes.graphs import (
     LENGTH,
     assert_parity,
     awkward_sketches,

@@ -8,7 +8,7 @@ import pytest
 from sketch_export import export_onnx
 from sketch_infer.checks.self_check import self_check as run_self_check
 from sketch_infer.model.onnx_header import read_header
-from tests.export.damage import DAMAGE
+from tests.export.model_file.damage import DAMAGE
 from tests.networks import make_model
 from tests.support import Run
 

@@ -3,7 +3,7 @@
 What a dtype allows is measured, not hoped for: when every weight moves as rounding moves it, the network in float64
 moves its logits by that dtype's noise. Chaotic networks have noise beyond any tolerance; eager PyTorch is wrong then.
 
-`pytest tests/export/test_properties.py --hypothesis-profile thorough` draws more networks.
+`pytest tests/export/passes/test_properties.py --hypothesis-profile thorough` draws more networks.
 """
 
 import copy
