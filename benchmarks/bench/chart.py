@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sketch_infer.atomic import write_atomically
-from sketch_models.training.figures import new_figure
+from sketch_models.training.judging.figures import new_figure
 
 from .candidates import COLUMNS, OURS_FP32, OURS_INT8
 from .results import Row

@@ -21,9 +21,9 @@ from sketch_infer.model.codes import pack_code
 from sketch_infer.model.labels import read_labels
 from sketch_infer.tables import format_table
 from sketch_models import HashLayer, SketchHash, load_checkpoint
-from sketch_models.training.dataset import Drawings, read_drawings
-from sketch_models.training.hash_layer import HashRecipe, classify_fast, train_hash_layer
-from sketch_models.training.retrieval import retrieve, signs
+from sketch_models.training.data.dataset import Drawings, read_drawings
+from sketch_models.training.hashing.hash_layer import HashRecipe, classify_fast, train_hash_layer
+from sketch_models.training.hashing.retrieval import retrieve, signs
 
 _PATH = click.Path(path_type=Path)
 _RESULTS = Path(__file__).parents[1] / "results" / "retrieval.json"

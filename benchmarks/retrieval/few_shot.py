@@ -8,7 +8,7 @@ import torch
 from sketch_infer.array_types import Array, FloatArray
 from sketch_infer.model.codes import pack_code
 from sketch_models import HashLayer
-from sketch_models.training.retrieval import retrieve, signs
+from sketch_models.training.hashing.retrieval import retrieve, signs
 
 _SHOTS, _WAYS, _ROUNDS, _RECALL = 5, 20, 50, 0.95
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sketch_infer.checks.evaluation import evaluate
-from sketch_models.training.calibration import calibrate
+from sketch_models.training.judging.calibration import calibrate
 
 
 def drawn(bias: list[float], temperature: float, count: int = 40_000) -> tuple[np.ndarray, np.ndarray]:

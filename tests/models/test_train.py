@@ -11,11 +11,11 @@ from safetensors import safe_open
 from sketch_infer.errors import InputError
 from sketch_infer.strokes.preprocess import drawing_to_sketch
 from sketch_models import load_checkpoint
-from sketch_models.training.accuracy import classify, measure_accuracy
-from sketch_models.training.augment import Augmentation, stroke_batch, vary
-from sketch_models.training.dataset import read_drawings
-from sketch_models.training.fast_path import head_knots
-from sketch_models.training.files import read_training_data
+from sketch_models.training.data.augment import Augmentation, stroke_batch, vary
+from sketch_models.training.data.dataset import read_drawings
+from sketch_models.training.data.files import read_training_data
+from sketch_models.training.judging.accuracy import classify, measure_accuracy
+from sketch_models.training.network.fast_path import head_knots
 from tests.models.drawn_classes import circle, cross, train, two_classes, write
 
 

@@ -11,7 +11,7 @@ from sketch_infer.model.codes import CODE
 from sketch_infer.strokes.preprocess import drawing_to_sketch, to_batch
 from sketch_models import SketchHash, load_checkpoint, run_eager
 from sketch_models.training.cli import main
-from sketch_models.training.retrieval import retrieve, signs
+from sketch_models.training.hashing.retrieval import retrieve, signs
 from tests.models.drawn_classes import circle, cross, train, two_classes
 
 

@@ -14,13 +14,13 @@ from click.testing import CliRunner
 from sketch_infer.checks.evaluation import evaluate
 from sketch_infer.strokes.preprocess import drawing_to_sketch, to_batch
 from sketch_models import SketchRNN, load_checkpoint, run_eager, save_checkpoint
-from sketch_models.training.augment import Augmentation, vary
 from sketch_models.training.cli import main
-from sketch_models.training.dataset import read_drawings
-from sketch_models.training.fast_path import FastSketchRNN
-from sketch_models.training.files import read_training_data
+from sketch_models.training.data.augment import Augmentation, vary
+from sketch_models.training.data.dataset import read_drawings
+from sketch_models.training.data.files import read_training_data
+from sketch_models.training.judging.summary import finish, warn_of_imbalance
+from sketch_models.training.network.fast_path import FastSketchRNN
 from sketch_models.training.run import load_start
-from sketch_models.training.summary import finish, warn_of_imbalance
 from tests.models.drawn_classes import TINY, cross, train, two_classes, write
 from tests.support import ROOT
 

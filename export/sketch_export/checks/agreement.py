@@ -19,7 +19,7 @@ from sketch_infer.model.contract.tensors import POINTS
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.strokes.preprocess import drawing_to_sketch, to_batch
 from sketch_models import SketchRNN, run_eager
-from sketch_models.training.dataset import read_drawings
+from sketch_models.training.data.dataset import read_drawings
 
 _ROWS_FOR_COUPLING = 64
 """Drawings that are run alone, in another order and beside an outlier; more would not show more."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from sketch_infer.checks.evaluation import N_BINS, Evaluation
-from sketch_models.training.figures import new_figure, save_figure
+from sketch_models.training.judging.figures import new_figure, save_figure
 
 _MOST_SHOWN = 60  # classes that a picture has room for
 

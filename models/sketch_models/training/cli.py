@@ -11,11 +11,11 @@ from click.core import ParameterSource
 from sketch_infer.cli.console import Command, note
 from sketch_infer.model.labels import read_labels
 from sketch_models.checkpoint import Checkpoint
-from sketch_models.training.codes import CODE_LENGTHS, train_codes
-from sketch_models.training.files import TrainingData, check_writable, read_training_data
+from sketch_models.training.data.files import TrainingData, check_writable, read_training_data
+from sketch_models.training.hashing.codes import CODE_LENGTHS, train_codes
+from sketch_models.training.judging.summary import warn_of_imbalance
 from sketch_models.training.options import Options
 from sketch_models.training.run import load_start, train
-from sketch_models.training.summary import warn_of_imbalance
 
 _FOLDER = click.Path(path_type=Path)
 _POSITIVE = click.IntRange(min=1)

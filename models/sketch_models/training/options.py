@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TypedDict
 
-from sketch_models.training.augment import Augmentation
-from sketch_models.training.files import TrainingData
+from sketch_models.training.data.augment import Augmentation
+from sketch_models.training.data.files import TrainingData
 from sketch_models.training.recipe import Phase, Recipe
 
 

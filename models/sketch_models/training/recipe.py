@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from sketch_models.sketch_rnn import SketchRNN
-from sketch_models.training.augment import Augmentation
+from sketch_models.training.data.augment import Augmentation
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,14 @@ from sketch_infer.cli.console import note, say
 from sketch_infer.errors import InputError
 from sketch_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from sketch_models.sketch_rnn import SketchRNN, SketchRNNConfig
-from sketch_models.training.calibration import without_biases
-from sketch_models.training.fast_path import FastSketchRNN, head_knots
-from sketch_models.training.files import TrainingData, fingerprint, read_state, save_state, write_log
-from sketch_models.training.learning_curve import plot_learning_curve
-from sketch_models.training.memory import keep_freed_memory
+from sketch_models.training.data.files import TrainingData, fingerprint, read_state, save_state, write_log
+from sketch_models.training.judging.calibration import without_biases
+from sketch_models.training.judging.learning_curve import plot_learning_curve
+from sketch_models.training.judging.summary import finish
+from sketch_models.training.network.fast_path import FastSketchRNN, head_knots
+from sketch_models.training.network.memory import keep_freed_memory
 from sketch_models.training.options import Options, metadata_of, recipe_of
 from sketch_models.training.recipe import initialize
-from sketch_models.training.summary import finish
 from sketch_models.training.trainer import Trainer
 
 _MEASURED = 10  # seconds after which the speed tells how long a run will take

@@ -13,9 +13,9 @@ from torch.nn.functional import cross_entropy
 
 from sketch_infer.array_types import Array
 from sketch_models.sketch_rnn import SketchRNN
-from sketch_models.training.augment import stroke_batch, vary
-from sketch_models.training.dataset import Drawings
-from sketch_models.training.fast_path import FastSketchRNN
+from sketch_models.training.data.augment import stroke_batch, vary
+from sketch_models.training.data.dataset import Drawings
+from sketch_models.training.network.fast_path import FastSketchRNN
 from sketch_models.training.recipe import Phase, Recipe, learning_rate
 
 _RATE_DIRECTIONS = 16  # in which each worker measures how fast the network settles

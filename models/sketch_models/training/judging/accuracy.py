@@ -10,7 +10,7 @@ from sketch_infer.array_types import Array
 from sketch_infer.checks.evaluation import Evaluation, evaluate
 from sketch_infer.strokes.preprocess import drawing_to_sketch, to_batch
 from sketch_models.sketch_rnn import SketchRNN
-from sketch_models.training.dataset import Drawings
+from sketch_models.training.data.dataset import Drawings
 
 _CHUNK = 64
 

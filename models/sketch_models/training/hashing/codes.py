@@ -8,10 +8,10 @@ import torch
 from sketch_infer.cli.console import note, say
 from sketch_models.checkpoint import add_hash_layer, load_checkpoint
 from sketch_models.sketch_hash import SketchHash
-from sketch_models.training.dataset import Drawings
-from sketch_models.training.files import TrainingData
-from sketch_models.training.hash_layer import HashRecipe, classify_fast, train_hash_layer
-from sketch_models.training.retrieval import retrieve, signs
+from sketch_models.training.data.dataset import Drawings
+from sketch_models.training.data.files import TrainingData
+from sketch_models.training.hashing.hash_layer import HashRecipe, classify_fast, train_hash_layer
+from sketch_models.training.hashing.retrieval import retrieve, signs
 
 CODE_LENGTHS = ("32", "64", "128")
 

@@ -13,7 +13,7 @@ import torch
 
 from sketch_infer.atomic import write_atomically
 from sketch_infer.errors import InputError, OutputError
-from sketch_models.training.dataset import Drawings, ReadingReport, classes_of, read_drawings
+from sketch_models.training.data.dataset import Drawings, ReadingReport, classes_of, read_drawings
 
 
 @dataclass(frozen=True)

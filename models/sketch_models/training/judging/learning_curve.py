@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sketch_models.training.figures import new_figure, save_figure
+from sketch_models.training.judging.figures import new_figure, save_figure
 
 
 def plot_learning_curve(history: Sequence[Mapping[str, Any]], path: Path) -> None:

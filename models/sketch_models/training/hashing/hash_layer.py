@@ -18,9 +18,9 @@ from torch.nn.functional import cross_entropy
 from sketch_infer.array_types import Array
 from sketch_models.sketch_hash import HashLayer
 from sketch_models.sketch_rnn import SketchRNN
-from sketch_models.training.augment import stroke_batch
-from sketch_models.training.dataset import Drawings
-from sketch_models.training.fast_path import FastSketchRNN
+from sketch_models.training.data.augment import stroke_batch
+from sketch_models.training.data.dataset import Drawings
+from sketch_models.training.network.fast_path import FastSketchRNN
 
 _BATCH, _CHUNK = 512, 256
 _INPUT_SCALE = 10.0

@@ -8,10 +8,10 @@ import torch
 from sketch_infer.checks.evaluation import Evaluation, evaluate
 from sketch_infer.tables import format_table
 from sketch_models.checkpoint import load_checkpoint, save_checkpoint
-from sketch_models.training.accuracy import classify
-from sketch_models.training.calibration import calibrate
-from sketch_models.training.fast_path import head_knots
-from sketch_models.training.files import TrainingData
+from sketch_models.training.data.files import TrainingData
+from sketch_models.training.judging.accuracy import classify
+from sketch_models.training.judging.calibration import calibrate
+from sketch_models.training.network.fast_path import head_knots
 
 KEPT = 0.95
 """Share of the val drawings that `reject_below` keeps: the probability of their most likely class lies above it."""

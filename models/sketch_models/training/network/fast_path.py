@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from sketch_models.sketch_rnn import SketchRNN
-from sketch_models.training.gates import Gates
-from sketch_models.training.lstm_scan import fastest_dtype, lstm_scan
+from sketch_models.training.network.gates import Gates
+from sketch_models.training.network.lstm_scan import fastest_dtype, lstm_scan
 
 KNOTS = (0, 1, 8, 18, 30, 45, 65, 90, 125)
 """Steps between which the head's weights are interpolated, besides the last one. Step 0 stands alone: there the

@@ -1,0 +1,1 @@
+"""The drawings of a training run, and what varies them."""
