@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -53,7 +54,12 @@ class Place:
         """Send a signal when there is something to lose."""
         self.output = self.folder / output
         self.output.write_text("old")
+        inherited = signal.getsignal(with_signal)
+        if inherited == signal.SIG_IGN:  # as under nohup: the command would rightly ignore it, too
+            signal.signal(with_signal, signal.SIG_DFL)
         process = self.start("many.ndjson", "--output", output, *arguments)
+        if inherited == signal.SIG_IGN:
+            signal.signal(with_signal, signal.SIG_IGN)
         deadline = time.monotonic() + 30
         while process.poll() is None and time.monotonic() < deadline:
             hidden = [path for path in self.folder.glob(".out*") if path.stat().st_size]
