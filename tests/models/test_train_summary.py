@@ -12,6 +12,7 @@ import torch
 from click.testing import CliRunner
 
 from sketch_infer.checks.evaluation import evaluate
+from sketch_infer.errors import ModelFileError
 from sketch_infer.strokes.preprocess import drawing_to_sketch, to_batch
 from sketch_models import SketchRNN, load_checkpoint, run_eager, save_checkpoint
 from sketch_models.training.cli import main
@@ -107,6 +108,14 @@ def test_starting_from_a_checkpoint_keeps_what_it_knows_by_class(data: Path, tmp
     refused = CliRunner().invoke(main, [*arguments, "--hidden-size", "8"])
     assert refused.exit_code == 2
     assert "expected --from without --hidden-size" in refused.output
+
+
+def test_a_run_starts_from_an_included_model_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = load_start([Path("quickdraw-345")])
+    assert len(start.labels or ()) == 345
+    monkeypatch.setattr("sketch_models.included._FOLDER", tmp_path)
+    with pytest.raises(ModelFileError, match="quickdraw-345: expected this model's checkpoint"):
+        load_start([Path("quickdraw-345")])
 
 
 def test_starting_from_two_checkpoints_takes_the_mean_of_their_weights(data: Path, tmp_path: Path) -> None:

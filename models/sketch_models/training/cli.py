@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from sketch_infer.cli.console import Command, note
 from sketch_infer.model.labels import read_labels
 from sketch_models.checkpoint import Checkpoint
+from sketch_models.included import find_checkpoint
 from sketch_models.training.data.files import TrainingData, check_writable, read_training_data
 from sketch_models.training.hashing.codes import CODE_LENGTHS, train_codes
 from sketch_models.training.judging.summary import warn_of_imbalance
@@ -50,7 +51,8 @@ _POSITIVE = click.IntRange(min=1)
     "from_checkpoints",
     multiple=True,
     type=_FOLDER,
-    help="Checkpoint to start from; classes with the same name keep their weights. Of several, the mean is taken.",
+    help="Checkpoint to start from, a file or quickdraw-345 or quickdraw-40; classes with the same name keep their "
+    "weights. Of several, the mean is taken.",
 )
 @click.option(
     "--codes",
@@ -151,7 +153,9 @@ def main(**options: Unpack[Options]) -> None:
     )
     _report(data)
     if options["codes"]:
-        train_codes(data, options["from_checkpoints"][0], output, int(options["codes"]), options["seed"])
+        train_codes(
+            data, find_checkpoint(options["from_checkpoints"][0]), output, int(options["codes"]), options["seed"]
+        )
         return
     if warning := warn_of_imbalance(data, options["balance"]):
         note(warning)
@@ -168,7 +172,7 @@ def _classes(options: Options, start: Checkpoint | None) -> Sequence[str] | None
 def _check_options_of_codes(context: click.Context) -> None:
     """Refuse what has no meaning with --codes."""
     sources = context.params["from_checkpoints"]
-    if len(sources) != 1 or sources[0].suffix != ".safetensors":
+    if len(sources) != 1 or find_checkpoint(sources[0]).suffix != ".safetensors":
         raise click.UsageError("expected --codes with --from FILE.safetensors, the network that gets codes")
     used = ("data", "dense", "val", "val_share", "from_checkpoints", "codes", "seed", "provenance", "output")
     for name in context.params:

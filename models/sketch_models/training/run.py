@@ -16,6 +16,7 @@ from sketch_infer.checks.evaluation import evaluate
 from sketch_infer.cli.console import note, say
 from sketch_infer.errors import InputError
 from sketch_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from sketch_models.included import find_checkpoint
 from sketch_models.sketch_rnn import SketchRNN, SketchRNNConfig
 from sketch_models.training.data.files import TrainingData, fingerprint, read_state, save_state, write_log
 from sketch_models.training.judging.calibration import without_biases
@@ -31,7 +32,7 @@ _MEASURED = 10  # seconds after which the speed tells how long a run will take
 
 
 def load_start(paths: Sequence[Path]) -> Checkpoint:
-    """Load the checkpoint that a run starts from.
+    """Load the checkpoint that a run starts from, a file or an included model's name.
 
     Of several the mean of their weights is taken, which is better than each where one was trained from the other
     (Wortsman et al., "Model soups", 2022).
@@ -40,7 +41,7 @@ def load_start(paths: Sequence[Path]) -> Checkpoint:
         ModelFileError: if one cannot be loaded.
         InputError: if a network is not of the kind that is trained, or differs in size or classes from the first.
     """
-    checkpoints = [without_biases(load_checkpoint(path)) for path in paths]
+    checkpoints = [without_biases(load_checkpoint(find_checkpoint(path))) for path in paths]
     first = checkpoints[0]
     for path, checkpoint in zip(paths, checkpoints, strict=True):
         config = checkpoint.model.config
@@ -80,7 +81,7 @@ def train(options: Options, data: TrainingData, start: Checkpoint | None, log: P
     net = FastSketchRNN(core, len(data.train.classes))
     if start:
         paths = options["from_checkpoints"]
-        settings["from"] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+        settings["from"] = [hashlib.sha256(find_checkpoint(path).read_bytes()).hexdigest() for path in paths]
         known = net.start_from(start.model, start.labels or (), data.train.classes)
         note(f"{' and '.join(map(str, paths))}: knows {known} of the {len(data.train.classes)} classes")
         if not recipe.phases and known < len(data.train.classes):
