@@ -86,7 +86,7 @@ def _writes(suffix: str) -> Callable[[Options], bool]:
 
 
 _CONDITIONS: Mapping[str, Callable[[Options], bool]] = {
-    "--model FILE": lambda options: options.model is not None and str(options.model) not in MODEL_NAMES,
+    "--model FILE": lambda options: options.model is not None and options.model not in MODEL_NAMES,
     "STROKES": lambda options: bool(options.strokes),
     "STROKES -": lambda options: STDIN in options.strokes,
     "--output -": lambda options: str(options.output) == "-",

@@ -80,7 +80,7 @@ def _print_models(context: click.Context, _option: click.Parameter, wanted: bool
 @click.argument("strokes", nargs=-1)
 @click.option(
     "--model",
-    type=click.Path(path_type=Path),
+    type=click.Path(),  # a Path would make the same of ./quickdraw-345, a file, and quickdraw-345, a name
     help="Model file, or the name of an installed model (see --models): quickdraw-40, the default, or quickdraw-345.",
 )
 @click.option(

@@ -15,7 +15,7 @@ class Options:
 
     strokes: tuple[str, ...]
 
-    model: Path | None
+    model: str | None
     labels: str | None
     reject: bool
     precision: Precision | None

@@ -74,14 +74,14 @@ def find_model(model: str | Path | None, precision: Precision = "fp32") -> Path:
     """Return the file that is meant: the default model's for None, an installed model's for its name, else a path.
 
     Args:
-        model: "./quickdraw-345" is a path, "quickdraw-345" a name, whether there is such a file or not.
+        model: "quickdraw-345" is a name, whether there is such a file or not; "./quickdraw-345" and a Path are paths.
         precision: of an installed model.
 
     Raises:
         ModelFileError: if an installed model is meant that is not there.
     """
-    if model is None or str(model) in MODEL_NAMES:
-        return installed_model(DEFAULT if model is None else str(model), precision)
+    if model is None or (isinstance(model, str) and model in MODEL_NAMES):
+        return installed_model(model or DEFAULT, precision)
     return Path(model)
 
 

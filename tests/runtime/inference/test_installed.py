@@ -35,12 +35,19 @@ def test_a_model_is_found_by_its_name(two_installed: Path) -> None:
 
 
 @pytest.mark.usefixtures("two_installed")
-def test_a_path_is_no_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_path_is_no_name(
+    sketch_infer: Run, strokes_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path("quickdraw-345").write_text("a file")
     assert Classifier("quickdraw-345", "cpu").classes == tiny.LABELS
-    with pytest.raises(ModelFileError, match="quickdraw-345"):
-        Classifier("./quickdraw-345", "cpu")
+    assert sketch_infer(strokes_file, "--model", "quickdraw-345").exit_code == 0
+    for path in ("./quickdraw-345", Path("quickdraw-345")):
+        with pytest.raises(ModelFileError, match="quickdraw-345"):
+            Classifier(path, "cpu")
+    refused = sketch_infer(strokes_file, "--model", "./quickdraw-345")
+    assert refused.exit_code == 2
+    assert "quickdraw-345" in refused.stderr
 
 
 @pytest.mark.usefixtures("two_installed")
