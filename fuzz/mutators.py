@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import hashlib
 import io
 import json
 import random
@@ -10,7 +11,11 @@ import struct
 import zipfile
 from collections.abc import Callable
 
+from sketch_infer.errors import InputError
 from sketch_infer.model.integrity import DIGITS, content_sha256
+from sketch_search.layout import MAGIC, PREFIX, read_header
+
+from .seeds import index_bytes
 
 Any_ = Callable[[bytes], bytes]
 Mutator = Callable[[bytes, random.Random, Any_], bytes]
@@ -160,6 +165,31 @@ def mutate_metadata(data: bytes, rng: random.Random, any_: Any_) -> bytes:
     if not rng.randrange(20):
         del props[key]
     return json.dumps(props).encode()
+
+
+def mutate_index(data: bytes, rng: random.Random, any_: Any_) -> bytes:
+    """Edit the header or an array of an index, and give it the hash that fits; or any byte."""
+    kind = rng.randrange(4)
+    try:
+        header = read_header("", io.BytesIO(data))
+    except InputError:
+        kind = 0
+    if kind == 0:
+        return any_(data)
+    if kind == 1:
+        length = int.from_bytes(data[8:16], "little")
+        text = mutate_json(data[PREFIX : PREFIX + length], rng, any_)
+        start = MAGIC + len(text).to_bytes(8, "little") + hashlib.sha256(text).digest()
+        return start + text + data[PREFIX + length :]
+    contents = {name: data[section.offset : section.end] for name, section in header.sections().items()}
+    for _ in range(rng.randrange(1, 4)):
+        name = rng.choice(sorted(contents))
+        edited = bytearray(contents[name])
+        if edited:
+            at = rng.randrange(len(edited))
+            edited[at] = rng.choice((0, 1, 2, 127, 128, 255, edited[at] + 1 & 255))
+            contents[name] = bytes(edited)
+    return index_bytes(header, contents)
 
 
 def mutate_bytes(data: bytes, _: random.Random, any_: Any_) -> bytes:

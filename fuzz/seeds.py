@@ -1,9 +1,12 @@
 """Valid files in every form, small, as the first inputs of each target."""
 
 import gzip
+import hashlib
 import io
 import json
 import struct
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,7 @@ from sketch_infer.model.contract.metadata import PREPROCESSINGS, InputForm, Mode
 from sketch_infer.model.contract.probes import Probes
 from sketch_infer.model.contract.tensors import OUTPUTS
 from sketch_infer.strokes.pen_points import Sketches
+from sketch_search.layout import SECTIONS, Header
 
 DRAWINGS: list[Any] = [
     [[[0, 10, 20], [0, 5, 0]], [[3, 4], [5, 6]]],
@@ -109,3 +113,33 @@ def metadata_texts() -> list[bytes]:
         )  # fmt: skip
         found.append(json.dumps(metadata.to_props()).encode())
     return found
+
+
+def index_files() -> list[bytes]:
+    """Return indices of one drawing and of three, two of which are equal."""
+    found = []
+    for bits, rows in ((64, [0, 0, 1]), (24, [1])):
+        n, counts = len(rows), [4, 7]
+        pictures = [np.arange(3 * count, dtype="u1").reshape(count, 3) for count in counts]
+        arrays = {
+            "codes": np.tile(np.array(rows, "u1")[:, None], bits // 8),
+            "embeddings": np.tile(np.array(rows, "i1")[:, None], bits),
+            "source_numbers": np.zeros(n, "<u4"),
+            "indices": np.arange(n, dtype="<u4"),
+            "word_numbers": np.arange(n, dtype="<i4") - 1,
+            "picture_ends": np.cumsum([counts[row] for row in rows], dtype="<u8"),
+            "pictures": np.concatenate([pictures[row] for row in rows]),
+        }
+        header = Header("model", "0" * 64, bits, n, len(arrays["pictures"]), ("a.npy",), ("cat", "bee"), {})
+        found.append(index_bytes(header, {name: array.tobytes() for name, array in arrays.items()}))
+    return found
+
+
+def index_bytes(header: Header, contents: Mapping[str, bytes]) -> bytes:
+    """Return the content of an index: a header with the hashes that fit, and the sections' bytes."""
+    digests = {name: hashlib.sha256(contents[name]).hexdigest() for name in SECTIONS}
+    header = replace(header, sha256=digests)
+    whole = header.to_bytes()
+    for name, section in header.sections().items():
+        whole = whole.ljust(section.offset, b"\0") + contents[name]
+    return whole

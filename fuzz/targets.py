@@ -19,6 +19,9 @@ from sketch_infer.model.onnx_header import read_header
 from sketch_infer.readers.files import read_sketches
 from sketch_infer.readers.listener import CollectingListener, ReadListener
 from sketch_infer.readers.sketch import INPUT_FORMATS, InputFormat
+from sketch_search.duplicates import find_duplicates
+from sketch_search.index import SketchIndex
+from sketch_search.suspects import find_suspects
 
 from . import mutators, seeds
 from .mutators import Mutator
@@ -165,6 +168,27 @@ def _model() -> Callable[[bytes], None]:
     return run
 
 
+def _index() -> Callable[[bytes], None]:
+    file: list[_File] = []
+
+    def run(data: bytes) -> None:
+        if not file:
+            file.append(_File("drawings.index"))
+        file[0].write(data)
+        try:
+            index = SketchIndex(file[0].path)
+            for position in range(min(len(index), 8)):
+                assert len(index.picture(position))
+                near = index.nearest(index.codes[position], index.embeddings[position], 2)
+                assert near[0].distance == 0, near
+            assert all(len(group) > 1 for group in find_duplicates(index))
+            assert all(0 <= one.share <= 1 for one in find_suspects(index))
+        except InputError as error:
+            check_message(error, str(file[0].path))
+
+    return run
+
+
 def with_option(files: Callable[[], list[bytes]]) -> Callable[[], list[bytes]]:
     """Return seeds with a first byte for each choice."""
     return lambda: [bytes([option]) + content for content in files() for option in range(8)]
@@ -191,14 +215,15 @@ def make_targets(folder: Path) -> dict[str, Target]:
     models = [(folder / seed).read_bytes() for seed in MODEL_SEEDS]
     headers = [part for model in models for part in (model[:9000], model[-6000:], model)]
     return {
-        ".npy": _reads(190, "a.npy", _ARRAYS, seeds.npy_files, mutators.mutate_npy),
+        ".npy": _reads(180, "a.npy", _ARRAYS, seeds.npy_files, mutators.mutate_npy),
         ".npz": _reads(110, "a.npz", _ARRAYS, seeds.npz_files, mutators.mutate_npz),
-        ".ndjson": _reads(150, "a.ndjson", _DRAWINGS, seeds.ndjson_files, mutators.mutate_json),
+        ".ndjson": _reads(140, "a.ndjson", _DRAWINGS, seeds.ndjson_files, mutators.mutate_json),
         ".ndjson.gz": _reads(80, "a.ndjson.gz", _DRAWINGS, seeds.gzip_files, mutators.mutate_gzip),
         ".parquet": _reads(60, "a.parquet", _DRAWINGS, seeds.parquet_files, mutators.mutate_parquet),
-        ".bin": _reads(130, "a.bin", _DRAWINGS, seeds.binary_files, mutators.mutate_binary),
+        ".bin": _reads(110, "a.bin", _DRAWINGS, seeds.binary_files, mutators.mutate_binary),
         "labels": Target(70, seeds.label_files, mutators.mutate_bytes, _labels()),
         "metadata": Target(90, seeds.metadata_texts, mutators.mutate_metadata, _metadata),
         "ONNX header": Target(90, lambda: headers, mutators.mutate_bytes, _graph),
+        "index": Target(40, seeds.index_files, mutators.mutate_index, _index()),
         "model": Target(30, lambda: models, mutators.models_mutator(models), _model()),
     }

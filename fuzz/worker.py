@@ -10,7 +10,7 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["sketch_infer"]):
+with atheris.instrument_imports(include=["sketch_infer", "sketch_search"]):
     from .targets import make_targets
 
 MAX_GROWTH = 48 * 2**10

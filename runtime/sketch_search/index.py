@@ -86,8 +86,8 @@ class SketchIndex:
         if name == "word_numbers":
             return bool(((values >= NO_WORD) & (values < len(self.header.words))).all())
         if name == "picture_ends":
-            lengths = np.diff(values.astype(np.int64), prepend=0)
-            return bool((lengths > 0).all()) and int(lengths.sum()) == self.header.n_points
+            edges = np.concatenate([np.zeros(1, values.dtype), values])
+            return bool((edges[1:] > edges[:-1]).all()) and int(edges[-1]) == self.header.n_points
         return True
 
     def key(self, position: int) -> tuple[str, int]:

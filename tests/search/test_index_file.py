@@ -21,6 +21,14 @@ def flip(path: Path, offset: int) -> None:
     path.write_bytes(content)
 
 
+def write_section(path: Path, name: str, values: np.ndarray) -> None:
+    """Replace an array of an index, and give it the hash that fits."""
+    header, content = SketchIndex(path).header, path.read_bytes()
+    section = header.sections()[name]
+    written = replace(header, sha256={**header.sha256, name: hashlib.sha256(values.tobytes()).hexdigest()}).to_bytes()
+    path.write_bytes(written + content[len(written) : section.offset] + values.tobytes() + content[section.end :])
+
+
 def test_an_index_holds_keys_words_and_pictures(index_file: Path, drawings: Path) -> None:
     index = SketchIndex(index_file)
     assert len(index) == len(LINES) == 8
@@ -92,15 +100,18 @@ def test_a_flipped_bit_anywhere_changes_no_answer(index_file: Path) -> None:
     ("name", "value"), [("source_numbers", 1), ("word_numbers", 8), ("word_numbers", -2), ("picture_ends", 1)]
 )
 def test_values_that_lead_nowhere_are_refused(index_file: Path, name: str, value: int) -> None:
-    header = SketchIndex(index_file).header
-    section = header.sections()[name]
-    content = bytearray(index_file.read_bytes())
-    size = section.dtype.itemsize
-    content[section.end - size : section.end] = value.to_bytes(size, "little", signed=value < 0)
-    digest = hashlib.sha256(content[section.offset : section.end]).hexdigest()
-    written = replace(header, sha256={**header.sha256, name: digest}).to_bytes()
-    index_file.write_bytes(written + content[len(written) :])
+    values = SketchIndex(index_file).section(name).copy()
+    values[-1] = value
+    write_section(index_file, name, values)
     with pytest.raises(InputError, match=rf"the {name.replace('_', ' ')} of this index are impossible"):
+        SketchIndex(index_file).picture(0)
+
+
+def test_ends_of_pictures_that_only_add_up_are_refused(index_file: Path) -> None:
+    ends = SketchIndex(index_file).section("picture_ends").copy()
+    ends[:3] = np.array([1, 2, 3], np.uint64) << np.uint64(62)  # as int64 they rise by 2^62, up to the fourth one
+    write_section(index_file, "picture_ends", ends)
+    with pytest.raises(InputError, match="the picture ends of this index are impossible"):
         SketchIndex(index_file).picture(0)
 
 

@@ -91,7 +91,8 @@ def test_arrays_are_read_as_written(folder: Path, many: list[list[list[tuple[int
 
 
 @pytest.mark.parametrize(
-    "name", ["npy", "npz", "ndjson", "ndjson.gz", "parquet", "bin", "labels", "metadata", "ONNX header", "model"]
+    "name",
+    ["npy", "npz", "ndjson", "ndjson.gz", "parquet", "bin", "labels", "metadata", "ONNX header", "index", "model"],
 )
 @hypothesis.given(data=st.binary(max_size=400))
 def test_any_bytes_keep_the_word(fuzzed: dict[str, Bytes], name: str, data: bytes) -> None:
