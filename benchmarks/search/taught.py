@@ -75,7 +75,7 @@ def judge(classes: list[Class], n_taught: int) -> dict[str, float]:
 
 def to_markdown(found: dict[str, dict[str, float]]) -> str:
     """Lay the results out as the docs have them."""
-    lines = ["| Symbols | Right symbol | Not taken for none | Other drawings taken for a symbol |", "|---|---|---|---|"]
+    lines = ["| Symbols | Right symbol | Accepted | Other drawings, accepted by mistake |", "|---|---|---|---|"]
     for n_taught, shares in found.items():
         lines.append(f"| {n_taught} | {' | '.join(f'{share:.0%}' for share in shares.values())} |")
     return "\n".join(lines)

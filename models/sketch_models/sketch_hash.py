@@ -1,4 +1,4 @@
-"""SketchHash: a SketchRNN that also tells how alike sketches are, by a vector and by the binary code of its signs.
+"""SketchHash: a SketchRNN that also tells how similar sketches are, by a vector and by the binary code of its signs.
 
 The codes follow "SketchMate: Deep Hashing for Million-Scale Human Sketch Retrieval" (Xu et al., CVPR 2018). There the
 hash layer stands between features and classes. Here it reads the probabilities of a trained network, whose answers stay

@@ -1,4 +1,4 @@
-"""Find drawings that are alike, by the short binary codes of a model's outputs."""
+"""Find similar drawings, by the short binary codes of a model's outputs."""
 
 from sketch_search.duplicates import find_duplicates
 from sketch_search.index import Neighbor, SketchIndex

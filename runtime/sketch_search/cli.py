@@ -1,4 +1,4 @@
-"""`sketch-search`: drawings that are alike, found by short binary codes."""
+"""`sketch-search`: similar drawings, found by short binary codes."""
 
 import functools
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Examples:
   sketch-search build drawings/ --output drawings.index
   sketch-search build more/ --output drawings.index --append --on-error skip
   sketch-search build drawings/ --output drawings.index --resume --threads 2
-  sketch-search query cat.ndjson --index drawings.index -k 5 --html alike.html
+  sketch-search query cat.ndjson --index drawings.index -k 5 --html similar.html
   sketch-search duplicates drawings.index --format jsonl
   sketch-search suspects drawings.index --limit 100 --html suspects.html
   sketch-search info drawings.index
@@ -98,7 +98,7 @@ def _index_argument(command: Decorated) -> Decorated:
 @click.group(cls=Group, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="sketch-search")
 def main() -> None:
-    """Find drawings that are alike, by codes of 64 bits.
+    """Find similar drawings, by codes of 64 bits.
 
     Exit codes: 0 success; 1 drawings were skipped; 2 wrong usage or unusable input.
     """

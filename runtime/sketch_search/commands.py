@@ -104,7 +104,7 @@ def query(reading: Reading, path: Path, k: int, format_: Format | None, html: Pa
     encoder = Encoder(reading.model, reading.provider)
     index.check_model(encoder.content_sha256, encoder.model)
     header = ("drawing", "rank", "word", "distance", "source", "index")
-    with open_results(header, format_, html, "Drawings that are alike") as results:
+    with open_results(header, format_, html, "Similar drawings") as results:
         for encoded in encoder.encode(read_all(sources, reading.input_format, listener), listener):
             for sketch, code, embedding in zip(*encoded, strict=True):
                 found = index.nearest(code, embedding, k)

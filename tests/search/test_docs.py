@@ -36,6 +36,6 @@ def test_commands_and_code_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         model = ("--model", tiny.WITH_CODES) if arguments[0] in ("build", "query") else ()
         result = run_command(cli.main, *arguments, *model)
         assert (program, result.exit_code) == ("sketch-search", 0), result.stderr
-    assert (tmp_path / "alike.html").exists()
+    assert (tmp_path / "similar.html").exists()
     for code in blocks(PAGE, "python"):
         exec(code.replace('"quickdraw-345"', repr(str(tiny.WITH_CODES))), {})  # noqa: S102  # the page's own code

@@ -62,7 +62,7 @@ class Classifier:
         labels: choose only among these classes of the model, in any order, with probabilities that sum to 1; None for
             all classes.
         reject: whether `Predictions.rejected` says which sketches are probably none of the model's classes.
-        codes: whether `Predictions.embeddings` and `.codes` say which sketches are alike.
+        codes: whether `Predictions.embeddings` and `.codes` say which sketches are similar.
         taught: a file of `save_taught`, whose classes take the place of the model's own.
 
     Attributes:

@@ -24,7 +24,8 @@ class Predictions:
         rejected: bool (N,), whether a sketch is probably none of the classes; None if the classifier does not reject.
         embeddings: float32 (N, code_bits), each of length 1: the product of two is their cosine similarity; NaN for a
             drawing that cannot be used. None unless the classifier was opened with `codes=True`.
-        codes: uint8 (N, code_bits / 8), the signs of the embeddings: alike sketches differ in few bits. None likewise.
+        codes: uint8 (N, code_bits / 8), the signs of the embeddings: similar sketches differ in few bits. None
+            likewise.
     """
 
     log_probs: FloatArray
