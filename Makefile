@@ -28,7 +28,7 @@ EXPORT := $(BIN)/sketch-export onnx \
 	$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT),--random-weights)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock export infer train test bench evaluate bench-ray bench-points bulk fuzz docs adversary compat engines arm64-proof cuda-proof lint typecheck npm wheel release web web-serve web-test web-lint web-bench clean
+.PHONY: help setup lock export infer train test bench evaluate bench-ray bench-points bulk fuzz docs adversary compat engines arm64-proof cuda-proof lint typecheck npm wheel hub release web web-serve web-test web-lint web-bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,17 +48,19 @@ infer: $(MODELS) ## Classify STROKES=FILE, by default the sample drawings
 	$(BIN)/sketch-infer $(STROKES)
 
 PREPARED := dist/quickdraw
-TRAIN_345 := --epochs 8 --learning-rate 1.5e-3 --dropout 0.2 --label-smoothing 0.12 --augment 0.8 --balance 0.7
+TRAIN_345 := --epochs 26 --learning-rate 2e-3 --dropout 0.2 --label-smoothing 0.12 --augment 0.8 --balance 0.7 --unrecognized
 TRAIN_40 := --pretrain-epochs 0 --epochs 4 --further-share 0.1 --fine-learning-rate 7e-4 --dropout 0.3 --augment 0.8 --balance 1 --unrecognized
 PROVENANCE := Google Quick, Draw! Dataset, CC BY 4.0
 
 train: setup ## Train both networks again on the folders of QUICKDRAW=DIR (about two hours on 2 cores)
 	@test -d "$(QUICKDRAW)/train" || { echo "expected QUICKDRAW=DIR with train/ val/ test/ raw/ extra/ more/ classes.txt; see models/README.md"; exit 2; }
 	$(BIN)/python models/prepare_quickdraw.py $(QUICKDRAW) $(PREPARED)
-	$(BIN)/sketch-train $(PREPARED)/train --dense $(QUICKDRAW)/raw --val $(PREPARED)/val $(TRAIN_345) --from models/quickdraw-40/model.safetensors \
+	$(BIN)/sketch-train $(PREPARED)/train --dense $(QUICKDRAW)/raw --val $(PREPARED)/val $(TRAIN_345) \
 		--provenance "$(PROVENANCE)" --output models/quickdraw-345/model.safetensors
+	$(BIN)/sketch-train $(PREPARED)/train --val $(PREPARED)/val --codes 64 --from quickdraw-345 \
+		--output models/quickdraw-345/model.safetensors
 	$(BIN)/sketch-train $(PREPARED)/known --dense $(QUICKDRAW)/raw --val $(QUICKDRAW)/val $(TRAIN_40) \
-		--classes $(QUICKDRAW)/classes.txt --from models/quickdraw-345/model.safetensors --pretrain $(PREPARED)/others \
+		--classes $(QUICKDRAW)/classes.txt --from quickdraw-345 --pretrain $(PREPARED)/others \
 		--provenance "$(PROVENANCE)" --output models/quickdraw-40/model.safetensors
 
 test: $(MODELS) ## Run the tests
