@@ -55,6 +55,13 @@ _POSITIVE = click.IntRange(min=1)
     "weights. Of several, the mean is taken.",
 )
 @click.option(
+    "--teacher",
+    multiple=True,
+    type=_FOLDER,
+    help="Checkpoint of the same classes, whose answers are learned beside the labels (distillation); of several, the "
+    "mean of their probabilities.",
+)
+@click.option(
     "--codes",
     type=click.Choice(CODE_LENGTHS),
     help="Train no classes: add a hash layer for codes of so many bits to the checkpoint of --from.",

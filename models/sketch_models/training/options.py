@@ -21,6 +21,7 @@ class Options(TypedDict):
     pretrain: Path | None
     pretrain_epochs: int
     from_checkpoints: tuple[Path, ...]
+    teacher: tuple[Path, ...]
     codes: str | None
     epochs: int
     further_share: float
@@ -82,9 +83,10 @@ _SMALLEST_BATCH = 32
 def metadata_of(options: Options, data: TrainingData) -> dict[str, str]:
     """Return what the checkpoint says of its making: provenance, the command, the drawings and the seed."""
     folders = [*options["data"], *options["dense"], *([options["pretrain"]] if options["pretrain"] else [])]
-    unsaid = ("data", "dense", "output", "plot", "resume", "provenance", "from_checkpoints", "codes")
+    unsaid = ("data", "dense", "output", "plot", "resume", "provenance", "from_checkpoints", "teacher", "codes")
     arguments = [folder.name for folder in options["data"]] + [f"--dense {folder.name}" for folder in options["dense"]]
     arguments += [f"--from {path.name}" for path in options["from_checkpoints"]]
+    arguments += [f"--teacher {path.name}" for path in options["teacher"]]
     arguments += [
         f"--{name.replace('_', '-')}"
         + ("" if value is True else f" {value.name if isinstance(value, Path) else value}")

@@ -60,6 +60,29 @@ def load_start(paths: Sequence[Path]) -> Checkpoint:
     return replace(first, model=model)
 
 
+def load_teacher(path: Path, classes: Sequence[str], sequence_length: int) -> FastSketchRNN:
+    """Load a network whose answers are learned.
+
+    Args:
+        path: its checkpoint, a file or an included model's name.
+        classes: those that it has to know, in the order in which it shall answer.
+        sequence_length: points that it has to read.
+
+    Raises:
+        ModelFileError: if it cannot be loaded.
+        InputError: if it does not know the classes, or reads another number of points.
+    """
+    checkpoint = load_start([path])
+    sizes = checkpoint.model.config
+    if sizes.sequence_length != sequence_length:
+        raise InputError(f"{path}: expected a teacher of {sequence_length} points, found {sizes.sequence_length}")
+    if missing := sorted(set(classes) - set(checkpoint.labels or ())):
+        raise InputError(f"{path}: expected a teacher that knows all classes; it does not know {missing[0]}")
+    teacher = FastSketchRNN(SketchRNN.from_config(replace(sizes, output_size=1)), len(classes))
+    teacher.start_from(checkpoint.model, checkpoint.labels or (), classes)
+    return teacher
+
+
 def train(options: Options, data: TrainingData, start: Checkpoint | None, log: Path, state_file: Path) -> None:
     """Train, and write after every epoch the log, the state, the learning curve and, if it is the best, the checkpoint.
 
@@ -86,7 +109,12 @@ def train(options: Options, data: TrainingData, start: Checkpoint | None, log: P
         note(f"{' and '.join(map(str, paths))}: knows {known} of the {len(data.train.classes)} classes")
         if not recipe.phases and known < len(data.train.classes):
             raise InputError(f"{paths[0]}: expected a network of all classes, as --epochs 0 trains none")
-    trainer = Trainer(net, data.train, len(data.targets), recipe)
+    teachers = [load_teacher(path, data.train.classes, sizes.sequence_length) for path in options["teacher"]]
+    if teachers:
+        settings["teachers"] = [
+            hashlib.sha256(find_checkpoint(path).read_bytes()).hexdigest() for path in options["teacher"]
+        ]
+    trainer = Trainer(net, data.train, len(data.targets), recipe, teachers)
     if options["resume"]:
         trainer.load_state(read_state(state_file, settings))
     _run(trainer, options, data, log, lambda: save_state(state_file, {**trainer.state(), "settings": settings}))

@@ -1,7 +1,7 @@
 """Training of a SketchRNN: steps, averaged weights, and a state from which a run goes on as if never stopped."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from sketch_infer.array_types import Array
 from sketch_models.sketch_rnn import SketchRNN
 from sketch_models.training.data.augment import stroke_batch, vary
 from sketch_models.training.data.dataset import Drawings
+from sketch_models.training.loss import classification_loss
 from sketch_models.training.network.fast_path import FastSketchRNN
 from sketch_models.training.recipe import Phase, Recipe, learning_rate
 
@@ -40,10 +40,18 @@ class Trainer:
         drawings: of all classes.
         n_targets: how many of the classes are targets.
         recipe: how to train.
+        teachers: finished networks of the same classes, whose answers are learned beside the labels.
     """
 
-    def __init__(self, net: FastSketchRNN, drawings: Drawings, n_targets: int, recipe: Recipe) -> None:
-        self.net, self.drawings, self.n_targets, self.recipe = net, drawings, n_targets, recipe
+    def __init__(
+        self,
+        net: FastSketchRNN,
+        drawings: Drawings,
+        n_targets: int,
+        recipe: Recipe,
+        teachers: Sequence[FastSketchRNN] = (),
+    ) -> None:
+        self.net, self.drawings, self.n_targets, self.recipe, self.teachers = net, drawings, n_targets, recipe, teachers
         net.core.fc_mu1.requires_grad_(False)
         self.parameters = [parameter for parameter in net.parameters() if parameter.requires_grad]
         head = list(net.head.parameters())
@@ -210,17 +218,11 @@ class Trainer:
         units = 2 * self.net.core.config.hidden_size
         kept_units = torch.from_numpy((rng.random((len(rows), units), np.float32) < kept).astype(np.float32) / kept)
         directions = torch.from_numpy(rng.standard_normal((2, _RATE_DIRECTIONS, units // 2), np.float32))
-        output = self.net(sketches, torch.from_numpy(np.maximum(lengths - 1, 1)), kept_units, directions)
-        smoothing = recipe.label_smoothing
-        loss = phase.among_all * cross_entropy(output.logits, labels, reduction="sum", label_smoothing=smoothing)
-        target = labels < self.n_targets
-        if phase.among_targets and target.any():
-            among = output.logits[target, : self.n_targets]
-            among_loss = cross_entropy(among, labels[target], reduction="sum", label_smoothing=smoothing)
-            loss = loss + phase.among_targets * among_loss
-        if phase.outliers and not target.all():
-            even = torch.log_softmax(output.logits[~target, : self.n_targets], dim=1).mean(dim=1)
-            loss = loss - phase.outliers * even.sum()
+        rows_of_each = torch.from_numpy(np.maximum(lengths - 1, 1))
+        output = self.net(sketches, rows_of_each, kept_units, directions)
+        with torch.no_grad():
+            answers = [teacher(sketches, rows_of_each).logits for teacher in self.teachers]
+        loss = classification_loss(output.logits, labels, self.n_targets, phase, recipe.label_smoothing, answers)
         unsettled = output.unsettled * len(rows)
         too_slow = (output.settling_rate - recipe.settling_rate).clamp(min=0) * len(rows)
         loss_and_penalties = loss + penalty * (recipe.settle_penalty * unsettled + recipe.rate_penalty * too_slow)
