@@ -1,5 +1,6 @@
 """What is fuzzed, and what must come of any input: strokes that the network can read, or an error of one line."""
 
+import functools
 import json
 import os
 import random
@@ -56,11 +57,18 @@ def _folder() -> Path:
 
 
 class _File:
-    """A file that is written over for each input."""
+    """A file that is written over for each input, and made for the first one: one target runs in a process."""
 
     def __init__(self, name: str) -> None:
-        self.path = _folder() / name
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT)
+        self._name = name
+
+    @functools.cached_property
+    def path(self) -> Path:
+        return _folder() / self._name
+
+    @functools.cached_property
+    def _file(self) -> int:
+        return os.open(self.path, os.O_RDWR | os.O_CREAT)
 
     def write(self, content: bytes) -> None:
         os.ftruncate(self._file, 0)
@@ -76,15 +84,13 @@ def check_message(error: SketchError, start: str = "") -> None:
 
 def _reader(name: str, formats: tuple[InputFormat, ...]) -> Callable[[bytes], None]:
     """Return a target whose first byte chooses format and whether reading goes on; the rest is the file."""
-    file: list[_File] = []
+    file = _File(name)
 
     def run(data: bytes) -> None:
         if not data:
             return
-        if not file:
-            file.append(_File(name))
-        file[0].write(data[1:])
-        source = str(file[0].path)
+        file.write(data[1:])
+        source = str(file.path)
         listener = CollectingListener() if data[0] & 1 else ReadListener()
         # Only rarely one that a file's kind does not have.
         input_format = INPUT_FORMATS[data[0] % 6] if data[0] > 250 else formats[data[0] // 2 % len(formats)]
@@ -111,16 +117,14 @@ def _reader(name: str, formats: tuple[InputFormat, ...]) -> Callable[[bytes], No
 
 
 def _labels() -> Callable[[bytes], None]:
-    file: list[_File] = []
+    file = _File("labels.txt")
 
     def run(data: bytes) -> None:
-        if not file:
-            file.append(_File("labels.txt"))
-        file[0].write(data)
+        file.write(data)
         try:
-            labels = read_labels(file[0].path)
+            labels = read_labels(file.path)
         except InputError as error:
-            return check_message(error, str(file[0].path))
+            return check_message(error, str(file.path))
         try:
             assert list(check_labels(labels, 3)) == labels
         except InputError as error:
@@ -150,16 +154,14 @@ def _graph(data: bytes) -> None:
 
 
 def _model() -> Callable[[bytes], None]:
-    file: list[_File] = []
+    file = _File("model.onnx")
 
     def run(data: bytes) -> None:
-        if not file:
-            file.append(_File("model.onnx"))
-        file[0].write(data)
+        file.write(data)
         try:
-            session = Session(file[0].path, "cpu")
+            session = Session(file.path, "cpu")
         except ModelFileError as error:
-            check_message(error, str(file[0].path))
+            check_message(error, str(file.path))
         else:
             outputs = session.run(session.metadata.probes.sketches)
             if session.metadata.input_form == "strokes":  # NaN is the answer to points that cannot be used
@@ -169,14 +171,12 @@ def _model() -> Callable[[bytes], None]:
 
 
 def _index() -> Callable[[bytes], None]:
-    file: list[_File] = []
+    file = _File("drawings.index")
 
     def run(data: bytes) -> None:
-        if not file:
-            file.append(_File("drawings.index"))
-        file[0].write(data)
+        file.write(data)
         try:
-            index = SketchIndex(file[0].path)
+            index = SketchIndex(file.path)
             for position in range(min(len(index), 8)):
                 assert len(index.picture(position))
                 near = index.nearest(index.codes[position], index.embeddings[position], 2)
@@ -184,7 +184,7 @@ def _index() -> Callable[[bytes], None]:
             assert all(len(group) > 1 for group in find_duplicates(index))
             assert all(0 <= one.share <= 1 for one in find_suspects(index))
         except InputError as error:
-            check_message(error, str(file[0].path))
+            check_message(error, str(file.path))
 
     return run
 
