@@ -73,4 +73,7 @@ def test_a_teacher_that_cannot_teach_is_refused(data: Path, tmp_path: Path) -> N
     unknown = train(data, "-o", taught, "--teacher", teacher)
     assert unknown.exit_code == 2
     assert "expected a teacher that knows all classes; it does not know moon" in unknown.output
+    nothing = train(data, "-o", taught, "--from", teacher, "--teacher", teacher, "--epochs", 0)
+    assert nothing.exit_code == 2
+    assert "expected --teacher without --epochs 0" in nothing.output
     assert not taught.exists()

@@ -143,6 +143,8 @@ def main(**options: Unpack[Options]) -> None:
         raise click.UsageError("--plot needs matplotlib, which is not installed")
     if not options["epochs"] and not options["from_checkpoints"]:
         raise click.UsageError("expected --from with --epochs 0, which trains nothing")
+    if not options["epochs"] and not options["pretrain"] and options["teacher"]:
+        raise click.UsageError("expected --teacher without --epochs 0, which trains nothing")
     start = load_start(options["from_checkpoints"]) if options["from_checkpoints"] else None
     for name in ("hidden_size", "sequence_length"):
         if start and context.get_parameter_source(name) is not ParameterSource.DEFAULT:
