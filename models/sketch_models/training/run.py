@@ -104,22 +104,24 @@ def train(options: Options, data: TrainingData, start: Checkpoint | None, log: P
     net = FastSketchRNN(core, len(data.train.classes))
     if start:
         paths = options["from_checkpoints"]
-        settings["from"] = [hashlib.sha256(find_checkpoint(path).read_bytes()).hexdigest() for path in paths]
+        settings["from"] = _digests(paths)
         known = net.start_from(start.model, start.labels or (), data.train.classes)
         note(f"{' and '.join(map(str, paths))}: knows {known} of the {len(data.train.classes)} classes")
         if not recipe.phases and known < len(data.train.classes):
             raise InputError(f"{paths[0]}: expected a network of all classes, as --epochs 0 trains none")
     teachers = [load_teacher(path, data.train.classes, sizes.sequence_length) for path in options["teacher"]]
     if teachers:
-        settings["teachers"] = [
-            hashlib.sha256(find_checkpoint(path).read_bytes()).hexdigest() for path in options["teacher"]
-        ]
+        settings["teachers"] = _digests(options["teacher"])
     trainer = Trainer(net, data.train, len(data.targets), recipe, teachers)
     if options["resume"]:
         trainer.load_state(read_state(state_file, settings))
     _run(trainer, options, data, log, lambda: save_state(state_file, {**trainer.state(), "settings": settings}))
     note(f"{options['output']}: judging it on {len(data.val)} drawings ...")
     say(finish(options["output"], data, recipe.workers))
+
+
+def _digests(checkpoints: Sequence[Path]) -> list[str]:
+    return [hashlib.sha256(find_checkpoint(path).read_bytes()).hexdigest() for path in checkpoints]
 
 
 def _run(trainer: Trainer, options: Options, data: TrainingData, log: Path, keep_state: Callable[[], None]) -> None:

@@ -218,10 +218,10 @@ class Trainer:
         units = 2 * self.net.core.config.hidden_size
         kept_units = torch.from_numpy((rng.random((len(rows), units), np.float32) < kept).astype(np.float32) / kept)
         directions = torch.from_numpy(rng.standard_normal((2, _RATE_DIRECTIONS, units // 2), np.float32))
-        rows_of_each = torch.from_numpy(np.maximum(lengths - 1, 1))
-        output = self.net(sketches, rows_of_each, kept_units, directions)
+        steps = torch.from_numpy(np.maximum(lengths - 1, 1))
+        output = self.net(sketches, steps, kept_units, directions)
         with torch.no_grad():
-            answers = [teacher(sketches, rows_of_each).logits for teacher in self.teachers]
+            answers = [teacher(sketches, steps).logits for teacher in self.teachers]
         loss = classification_loss(output.logits, labels, self.n_targets, phase, recipe.label_smoothing, answers)
         unsettled = output.unsettled * len(rows)
         too_slow = (output.settling_rate - recipe.settling_rate).clamp(min=0) * len(rows)
