@@ -7,11 +7,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from sketch_models import load_checkpoint
+from sketch_models import SketchRNN, load_checkpoint
 from sketch_models.training.cli import main
 from sketch_models.training.data.augment import Augmentation
+from sketch_models.training.data.dataset import read_drawings
 from sketch_models.training.loss import TEACHING, TEACHING_TEMPERATURE, classification_loss
-from sketch_models.training.recipe import Phase
+from sketch_models.training.network.fast_path import FastSketchRNN
+from sketch_models.training.recipe import Phase, Recipe
+from sketch_models.training.trainer import Trainer
 from tests.models.drawn_classes import TINY, train, two_classes, write
 
 PHASE = Phase("fine", 1, 1e-3, 1e-5, 0.2, 0.0, 0.3, 1.0, Augmentation(), outliers=0.5)
@@ -59,6 +62,21 @@ def test_a_network_learns_from_teachers(data: Path, tmp_path: Path) -> None:
     resumed = train(data, "-o", taught, "--epochs", 1, "--resume")  # without them it would be another run
     assert resumed.exit_code == 2
     assert "teachers" in resumed.output
+
+
+def test_teachers_answer_to_whole_copies_of_their_own(data: Path) -> None:
+    drawings, _ = read_drawings(data, ("circle", "cross"))
+    cores = [SketchRNN(3, 8, 1, sequence_length=40) for _ in range(2)]
+    net, teacher = (FastSketchRNN(core, 2) for core in cores)
+    read: dict[str, list[tuple[torch.Tensor, ...]]] = {"net": [], "teacher": []}
+    net.register_forward_pre_hook(lambda _, given: read["net"].append(given))
+    teacher.register_forward_pre_hook(lambda _, given: read["teacher"].append(given))
+    cut = Phase("train", 1, 1e-3, 1e-5, 0.0, 0.0, 1.0, 0.0, Augmentation(rotation=5.0, unfinished=1.0))
+    list(Trainer(net, drawings, 2, Recipe((cut,), workers=1), [teacher]).run())
+    for (seen, steps, *_), (copies, copies_steps, *_) in zip(read["net"], read["teacher"], strict=True):
+        assert set(copies_steps.tolist()) == set((drawings.lengths - 1).tolist())
+        assert (steps < copies_steps).float().mean() > 0.5
+        assert not torch.isclose(seen[:, 0], copies[:, 0]).all(dim=1).any()
 
 
 def test_a_teacher_that_cannot_teach_is_refused(data: Path, tmp_path: Path) -> None:

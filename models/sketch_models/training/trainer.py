@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,13 @@ from torch import Tensor
 from sketch_infer.array_types import Array
 from sketch_models.sketch_rnn import SketchRNN
 from sketch_models.training.data.augment import stroke_batch, vary
+from sketch_models.training.data.batches import epoch_batches
 from sketch_models.training.data.dataset import Drawings
 from sketch_models.training.loss import classification_loss
 from sketch_models.training.network.fast_path import FastSketchRNN
 from sketch_models.training.recipe import Phase, Recipe, learning_rate
 
 _RATE_DIRECTIONS = 16  # in which each worker measures how fast the network settles
-_BUCKET = 24  # batches that are filled from one group of drawings sorted by length
 
 
 @dataclass
@@ -143,7 +143,9 @@ class Trainer:
     def _epoch(self, pool: ThreadPoolExecutor, on_step: Callable[[dict[str, float]], None]) -> dict[str, Any]:
         recipe, progress = self.recipe, self.progress
         phase = recipe.phases[progress.phase]
-        batches = self._batches(np.random.default_rng([recipe.seed, progress.phase, progress.epoch]), phase)
+        rng = np.random.default_rng([recipe.seed, progress.phase, progress.epoch])
+        sizes = (self.n_targets, phase.further_share, recipe.balance, recipe.batch_size)
+        batches = epoch_batches(self.drawings, *sizes, rng)
         totals, seen, start = np.zeros(4), 0, time.perf_counter()
         n_further = int((self.drawings.labels >= self.n_targets).sum())
         later = sum(
@@ -163,25 +165,6 @@ class Trainer:
             on_step({**figures, "eta": left, "part": (number + 1) / len(batches)})
         where = {"phase": phase.name, "epoch": progress.epoch + 1, "step": progress.step, "learning_rate": rate}
         return where | figures | {"drawings": seen, "seconds": time.perf_counter() - start}
-
-    def _batches(self, rng: np.random.Generator, phase: Phase) -> list[Array]:
-        """Choose and order an epoch's drawings; a batch's drawings are of about one length."""
-        labels = self.drawings.labels
-        further = np.flatnonzero(labels >= self.n_targets)
-        chosen = [rng.choice(further, round(phase.further_share * len(further)), replace=False)]
-        counts = np.bincount(labels[labels < self.n_targets], minlength=self.n_targets)
-        shares = np.where(counts, np.maximum(counts, 1.0) ** (1 - self.recipe.balance), 0)
-        for label, wanted in enumerate(np.rint(shares / shares.sum() * counts.sum()).astype(int)):
-            own = np.flatnonzero(labels == label)
-            rounds = [rng.permutation(own) for _ in range(-(-wanted // max(len(own), 1)))]
-            chosen.append(np.concatenate([own[:0], *rounds])[:wanted])
-        rows = rng.permutation(np.concatenate(chosen))
-        size = self.recipe.batch_size
-        batches = []
-        for group in np.split(rows, range(size * _BUCKET, len(rows), size * _BUCKET)):
-            group = group[np.argsort(self.drawings.lengths[group], kind="stable")]
-            batches += np.split(group, range(size, len(group), size))
-        return [batches[index] for index in rng.permutation(len(batches))]
 
     def _step(self, pool: ThreadPoolExecutor, rows: Array, phase: Phase, rate: float, penalty: float) -> Array:
         """Make one step of the optimizer; return the sums of loss, hits and unsettled over the drawings."""
@@ -220,8 +203,7 @@ class Trainer:
         directions = torch.from_numpy(rng.standard_normal((2, _RATE_DIRECTIONS, units // 2), np.float32))
         steps = torch.from_numpy(np.maximum(lengths - 1, 1))
         output = self.net(sketches, steps, kept_units, directions)
-        with torch.no_grad():
-            answers = [teacher(sketches, steps).logits for teacher in self.teachers]
+        answers = self._answers(rows, phase, rng) if self.teachers else []
         loss = classification_loss(output.logits, labels, self.n_targets, phase, recipe.label_smoothing, answers)
         unsettled = output.unsettled * len(rows)
         too_slow = (output.settling_rate - recipe.settling_rate).clamp(min=0) * len(rows)
@@ -230,3 +212,14 @@ class Trainer:
         hits = (output.logits.detach().argmax(1) == labels).sum()
         rate = float(output.settling_rate.detach()) * len(rows)
         return gradients, np.array([float(loss.detach()), float(hits), float(unsettled.detach()), rate])
+
+    @torch.no_grad()
+    def _answers(self, rows: Array, phase: Phase, rng: np.random.Generator) -> list[Tensor]:
+        """Return each teacher's logits for other copies of the drawings than the network in training sees.
+
+        So what is learned is the mean of its answers to all copies, which is right more often than each of them: even
+        a network's own pupil can become better than it. A copy is not cut short, or it would be another drawing.
+        """
+        xy, pen, lengths = vary(*self.drawings.padded(rows), replace(phase.augmentation, unfinished=0.0), rng)
+        sketches, steps = torch.from_numpy(stroke_batch(xy, pen, lengths)), torch.from_numpy(np.maximum(lengths - 1, 1))
+        return [teacher(sketches, steps).logits for teacher in self.teachers]
