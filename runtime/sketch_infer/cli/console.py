@@ -5,7 +5,7 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -71,22 +71,34 @@ class _ErrorsToExitCodes(click.Command):
             sys.stdout.reconfigure(errors="backslashreplace")
         return super().main(*args, **kwargs)
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the arguments; options like --version do their work here."""
+        with _errors_to_exit_codes():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         ctx.color = _color()
-        try:
-            with interruptible():
-                result = super().invoke(ctx)
+        with _errors_to_exit_codes():
+            try:
+                with interruptible():
+                    result = super().invoke(ctx)
+            except click.UsageError as error:
+                raise click.UsageError(one_line(error.format_message()), error.ctx) from error
             if sys.stdout:
                 sys.stdout.flush()  # else a full disk would show as a traceback at exit
-        except SketchError as error:
-            raise _Failure(error) from error
-        except click.UsageError as error:
-            raise click.UsageError(one_line(error.format_message()), error.ctx) from error
-        except OSError as error:
-            if error.errno == errno.EPIPE:
-                raise  # `| head`: click ends quietly
-            raise _Failure(_whose_fault(error)) from error
         return result
+
+
+@contextlib.contextmanager
+def _errors_to_exit_codes() -> Iterator[None]:
+    try:
+        yield
+    except SketchError as error:
+        raise _Failure(error) from error
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise  # `| head`: click ends quietly
+        raise _Failure(_whose_fault(error)) from error
 
 
 def _whose_fault(error: OSError) -> SketchError:

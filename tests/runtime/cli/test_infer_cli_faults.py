@@ -130,8 +130,9 @@ def test_standard_streams(tiny_onnx: Path, line: str, code: int, words: str) -> 
 
 
 @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no device that is always full")
-def test_a_full_disk_behind_standard_output(tiny_onnx: Path) -> None:
-    result = run_in_shell("COMMAND >/dev/full", tiny_onnx)
+@pytest.mark.parametrize("option", ["", "--version", "--help"])
+def test_a_full_disk_behind_standard_output(tiny_onnx: Path, option: str) -> None:
+    result = run_in_shell(f"COMMAND {option} >/dev/full", tiny_onnx)
     assert result.returncode == 2
     assert result.stderr.endswith("Error: standard output cannot be written: No space left on device\n")
 

@@ -64,6 +64,13 @@ def test_models_are_listed(sketch_infer: Run) -> None:
     ]
 
 
+def test_an_installation_without_models(sketch_infer: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(installed, "_path", lambda *_: tmp_path / "none.onnx")
+    result = sketch_infer("--models")
+    assert result.exit_code == 2
+    assert result.stderr == "Error: this installation has no models; run `make export`\n"
+
+
 def test_labels_restrict_the_choice(tiny_onnx: Path, tiny_strokes: Strokes) -> None:
     chosen = ["eel", "bee", "dog"]
     columns = [tiny.LABELS.index(label) for label in chosen]
