@@ -21,8 +21,8 @@ STROKES ?= runtime/samples/drawings.ndjson
 WEB := runtime/web
 WEB_INSTALLED := $(WEB)/node_modules/.package-lock.json
 WEB_PAGE := $(WEB)/dist/index.html
-NODE_CHECK := node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null || \
-	{ echo "the page needs Node >= 20 to be built; nothing else does"; exit 2; }
+NODE_CHECK := node -e 'const [a, b] = process.versions.node.split("."); process.exit(+a > 20 || (+a === 20 && +b >= 19) ? 0 : 1)' 2>/dev/null || \
+	{ echo "the page needs Node >= 20.19 to be built; nothing else does"; exit 2; }
 
 EXPORT := $(BIN)/sketch-export onnx \
 	$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT),--random-weights)
@@ -31,7 +31,7 @@ EXPORT := $(BIN)/sketch-export onnx \
 .PHONY: help setup lock export infer train test bench evaluate bench-ray bench-points bulk fuzz docs adversary compat engines arm64-proof cuda-proof lint typecheck npm wheel hub release web web-serve web-test web-lint web-bench clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## Install both packages and the development tools into .venv
 
@@ -147,7 +147,7 @@ release: setup ## Check version and changelog, then build wheel, npm package and
 	@$(MAKE) --no-print-directory npm
 	@$(BIN)/python .ci/release.py sums
 
-web: $(WEB_PAGE) ## Build the page that classifies what one draws into runtime/web/dist (needs Node >= 20)
+web: $(WEB_PAGE) ## Build the page that classifies what one draws into runtime/web/dist (needs Node >= 20.19)
 
 npm: $(WEB_INSTALLED) ## Build and pack the JavaScript library sketch-infer into dist/
 	@$(NODE_CHECK)

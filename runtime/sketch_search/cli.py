@@ -133,7 +133,10 @@ def query(reading: Reading, index: Path, k: int, format_: Format | None, html: P
 @_index_argument
 @_result_options
 def duplicates(index: Path, format_: Format | None, html: Path | None) -> None:
-    """Find drawings of INDEX that are the same one, up to about a pixel; a mirrored drawing is another one."""
+    """Find drawings of INDEX that are the same one.
+
+    Their lines are nowhere more than 4 units apart where the longer side is 255. A mirrored drawing is another one.
+    """
     commands.duplicates(index, format_, html)
 
 

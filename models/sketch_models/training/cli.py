@@ -8,6 +8,7 @@ from typing import Unpack
 import click
 from click.core import ParameterSource
 
+from sketch_infer._version import __version__
 from sketch_infer.cli.console import Command, note
 from sketch_infer.model.labels import read_labels
 from sketch_models.checkpoint import Checkpoint
@@ -23,6 +24,7 @@ _POSITIVE = click.IntRange(min=1)
 
 
 @click.command(cls=Command, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(__version__, prog_name="sketch-train")
 @click.argument("data", nargs=-1, required=True, type=_FOLDER)
 @click.option("-o", "--output", required=True, type=_FOLDER, help="Checkpoint to write, FILE.safetensors (float16).")
 @click.option(

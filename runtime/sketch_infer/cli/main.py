@@ -86,7 +86,8 @@ def _print_models(context: click.Context, _option: click.Parameter, wanted: bool
 @click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
-    help="Which version of an installed model to use: fp32, the default, is exact; int8 is smaller and faster.",
+    help="Which version of an installed model to use: fp32, the default, equals PyTorch to 1e-5; int8 is smaller and "
+    "faster.",
 )
 @click.option(
     "--labels",
@@ -97,8 +98,8 @@ def _print_models(context: click.Context, _option: click.Parameter, wanted: bool
 @click.option(
     "--reject",
     is_flag=True,
-    help="Give no label (null, or 'none of these') to drawings that are probably none of the model's classes: those it "
-    "is less certain of than of 95 % of its validation drawings.",
+    help="Give no label (null, or 'none of these') to drawings that are probably none of the model's classes: those "
+    "whose top probability is below that of 95 % of its validation drawings. Not with --labels.",
 )
 @provider_option
 @click.option(
@@ -168,7 +169,7 @@ def _print_models(context: click.Context, _option: click.Parameter, wanted: bool
     metavar="RECEIPT",
     type=click.Path(path_type=Path),
     help="With --self-check: also write a receipt of it, a small .json file, whether it passes or not. "
-    "`sketch-export receipts` makes one table of those of many devices.",
+    "`sketch-export receipts` combines the receipts of many devices into one table.",
 )
 @sign_key_option("the receipt")
 @click.option(

@@ -55,7 +55,7 @@ class Classifier:
         model: path of an `.onnx` file written by sketch-export, or the name of an installed model, "quickdraw-40" (the
             default) or "quickdraw-345"; or a `ModelFile` that was read already.
         provider: "cuda", "cpu", or "auto" for CUDA if it starts, otherwise the CPU.
-        batch_size: sketches per call into ONNX Runtime; None for 16, or 256 on CUDA.
+        batch_size: sketches per call into ONNX Runtime; None for 16, 6 in int8, or 256 on CUDA.
         threads: number of batches that run in parallel, each on one thread; None for one per usable core, or one on
             CUDA. With two or more, an fp32 model that is asked about one sketch at a time shares it between two
             threads from the second call on, which takes the model's memory a second time.

@@ -50,7 +50,7 @@ def predict_dataset(
         reject: give no label to sketches that are probably none of the classes.
         top_k: number of classes to list per sketch.
         logits: whether to add a column of logits.
-        batch_size: sketches per call into ONNX Runtime; None for 16, or 256 on CUDA.
+        batch_size: sketches per call into ONNX Runtime; None for 16, 6 in int8, or 256 on CUDA.
         input_format: of drawings.
         on_error: "stop" at a row that cannot be used, or "skip": its answers are null and `error` says why.
 
