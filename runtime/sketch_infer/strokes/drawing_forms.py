@@ -57,7 +57,7 @@ def _drawing_to_columns(drawing: Any) -> Any:
     if not all(isinstance(inner, list | tuple) for stroke in strokes for inner in stroke):
         return strokes
     if not _are_points(strokes):
-        return strokes
+        return [stroke for stroke in strokes if stroke] or strokes
     return [_point_columns(number, stroke) for number, stroke in enumerate(strokes) if stroke]
 
 
@@ -72,7 +72,7 @@ def _by_stroke(value: Any) -> Any:
     """Return ``{"x": [...], "y": [...]}`` as the list of its columns or, with lists of lists, of its strokes."""
     if not isinstance(value, dict) or not {"x", "y"} <= value.keys():
         return value
-    columns = [_listed(value[name]) for name in ("x", "y", *_TIMES) if value.get(name) is not None]
+    columns = [_listed(column) for column in _named(value)]
     if not all(isinstance(column, list | tuple) for column in columns):
         return value
     if any(isinstance(first, list | tuple | np.ndarray) for column in columns for first in column[:1]):
@@ -88,8 +88,15 @@ def _values(inner: Any) -> Any:
         listed = _listed(inner)
         return inner.tolist() if isinstance(listed, list) else listed
     if isinstance(inner, dict) and {"x", "y"} <= inner.keys():
-        return _Point([inner[name] for name in ("x", "y", *_TIMES) if inner.get(name) is not None])
+        return _Point(_named(inner))
     return inner
+
+
+def _named(value: dict[str, Any]) -> list[Any]:
+    """Return x and y and, if there is one, the time."""
+    if value["x"] is None or value["y"] is None:  # what JSON makes of NaN
+        raise InputError("expected numbers as x and y, found null; leave such points out")
+    return [value["x"], value["y"], *(value[name] for name in _TIMES if value.get(name) is not None)]
 
 
 class _Point(list[Any]):
@@ -104,7 +111,7 @@ def _are_points(strokes: list[Any]) -> bool:
     """
     if any(isinstance(inner, _Point) for stroke in strokes for inner in stroke):
         return True
-    counts = {len(stroke) for stroke in strokes}
+    counts = {len(stroke) for stroke in strokes if stroke}
     lengths = {len(inner) for stroke in strokes for inner in stroke}
     if not lengths or all(count in _COLUMNS for count in counts):
         return False

@@ -113,3 +113,26 @@ def test_a_dense_drawing_of_whole_numbers_is_raw_without_a_hint(tmp_path: Path) 
     assert "d.ndjson:1: its points are closer together than in simplified drawings" in note
     as_it_is = next(read_sketches(str(tmp_path / "d.ndjson"), "simplified")).strokes
     assert len(as_it_is) == 119
+
+
+@pytest.mark.parametrize(
+    "stroke",
+    [
+        [{"x": 50, "y": None, "t": 4}, {"x": 60, "y": 9, "t": 5}],
+        [{"x": None, "y": 9}, {"x": 60, "y": 9}],
+        {"x": [1, 2, 3], "y": None, "t": [4, 5, 6]},
+    ],
+)
+def test_a_time_does_not_take_the_place_of_a_missing_coordinate(stroke: object, tmp_path: Path) -> None:
+    drawing = [[{"x": x, "y": y, "t": 1} for x, y in zip(*COLUMNS[0], strict=True)], stroke]
+    with pytest.raises(InputError, match="expected numbers as x and y, found null"):
+        simplify_drawing(drawing)
+    (tmp_path / "d.ndjson").write_text(json.dumps({"drawing": drawing}) + "\n")
+    heard = Listening()
+    assert list(read_sketches(str(tmp_path / "d.ndjson"), listener=heard)) == []
+    assert "found null" in heard.messages[0]
+
+
+def test_an_empty_stroke_does_not_change_how_the_others_are_read() -> None:
+    strokes = [[[0, 200, 100], [0, 0, 150]], [[0, 100, 5], [0, 3, 80]]]
+    assert to_columns([[*strokes, []]]) == [strokes]
