@@ -1,5 +1,6 @@
 """Lines of a stream that may come one by one: a pen that draws, a log that grows."""
 
+import re
 import select
 from typing import BinaryIO
 
@@ -9,6 +10,8 @@ _CHUNK = 2**16
 _PATIENCE = 0.02
 """Seconds to wait for more before what is there is answered: a fast producer may need them to be given a processor, and
 a hand does not notice them."""
+
+_NOT_BLANK = re.compile(rb"\S")
 
 
 class LiveLines:
@@ -27,19 +30,31 @@ class LiveLines:
             if len(self._buffer) - self._at >= limit:
                 end = self._at + limit
                 break
-            more = self._file.read1(_CHUNK)  # type: ignore[attr-defined]  # of io.BufferedIOBase, as standard input is
-            if not more:
+            if not self._read():
                 end = len(self._buffer)
                 break
-            self._buffer, self._at = self._buffer[self._at :] + more, 0
         line, self._at = self._buffer[self._at : end], end
         return line
 
     def pause(self) -> bool:
-        """Tell whether no further line is there, not even after a moment."""
-        if self._buffer.find(b"\n", self._at) >= 0:
-            return False
+        """Tell whether no further line is there, not even after a moment; a blank one is none."""
+        while not (begun := _NOT_BLANK.search(self._buffer, self._at)):
+            if len(self._buffer) - self._at > _CHUNK:  # blank lines without an end shall fill no memory
+                return False
+            if not self._more_comes():
+                return True
+            if not self._read():
+                return False
+        return self._buffer.find(b"\n", begun.start()) < 0 and not self._more_comes()
+
+    def _read(self) -> bool:
+        """Wait for more, and tell whether there is any."""
+        more = self._file.read1(_CHUNK)  # type: ignore[attr-defined]  # of io.BufferedIOBase, as standard input is
+        self._buffer, self._at = self._buffer[self._at :] + more, 0
+        return bool(more)
+
+    def _more_comes(self) -> bool:
         try:
-            return not select.select([self._file], [], [], _PATIENCE)[0]
+            return bool(select.select([self._file], [], [], _PATIENCE)[0])
         except (OSError, ValueError, TypeError):  # no stream that can be asked, as a file in memory or Windows' pipes
-            return False
+            return True

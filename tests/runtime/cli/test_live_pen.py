@@ -87,3 +87,25 @@ def test_the_aspect_of_a_drawing_is_told(tmp_path: Path) -> None:
     command = [*COMMAND, str(path)]
     found = subprocess.run(command, capture_output=True, check=True, text=True).stdout.splitlines()
     assert [json.loads(line)["aspect"] for line in found] == [1.0, 3.0]
+
+
+@pytest.mark.parametrize("blank", [b"\n", b"\r\n", b" \n\n"])
+def test_blank_lines_do_not_hold_an_answer_back(blank: bytes) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as pipe, os.fdopen(writing, "wb", buffering=0) as pen:
+        pen.write(LINES[0] + blank)
+        listener = CollectingListener()
+        sketches = read_stdin(pipe, "auto", listener)
+        assert next(sketches).last_for_now
+        pen.write(blank + b"{}\n" + LINES[1])
+        pen.close()
+        assert [sketch.index for sketch in sketches] == [2]
+        line = 3 + 2 * blank.count(b"\n") - 1
+        assert str(listener.errors[0][1]).startswith(f"standard input:{line}: ")
+
+
+def test_blank_lines_are_the_end_if_nothing_follows() -> None:
+    lines = LiveLines(io.BytesIO(b"first\n\n \n"))
+    assert lines.readline(99) == b"first\n"
+    assert not lines.pause()
+    assert [lines.readline(99) for _ in range(3)] == [b"\n", b" \n", b""]
