@@ -37,11 +37,16 @@ def read_npz(
         with reading_errors(source), zipfile.ZipFile(opened or source) as archive:
             for member in archive.infolist():
                 name = f"{source}: {printable(member.filename.removesuffix('.npy'))}"
-                with _open_member(name, archive, member) as file:
-                    header = read_header(name, file, member.file_size, strewn=False)
-                    share = member.compress_size / max(1, member.file_size)
-                    yield from _ArrayReader(source, name, first, header, input_format, listener, share).sketches(file)
-                first += header.shape[0]
+                n_rows = 0
+                try:
+                    with _open_member(name, archive, member) as file:
+                        header = read_header(name, file, member.file_size, strewn=False)
+                        n_rows, share = header.shape[0], member.compress_size / max(1, member.file_size)
+                        reader = _ArrayReader(source, name, first, header, input_format, listener, share)
+                        yield from reader.sketches(file)
+                except InputError as error:
+                    listener.bad(error)  # an array of labels, say, beside those of strokes
+                first += n_rows
     except InputError:
         raise
     # What a damaged archive raises besides BadZipFile, an unknown compression and a password among it.

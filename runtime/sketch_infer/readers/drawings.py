@@ -110,8 +110,7 @@ def prepare_drawings(
                         f"{where}: its points are closer together than in simplified drawings, so it and "
                         "others like it are read as raw; --input-format simplified takes them as they are"
                     )
-                word = record.get("word")
-                label = word if isinstance(word, str) else None
+                label = record.get("word")
                 n_left -= 1
                 last_for_now = paused and not n_left
                 yield Sketch(source, index, strokes, label, aspect, drawing=drawing, last_for_now=last_for_now)
@@ -122,10 +121,19 @@ def prepare_drawings(
 
 
 def _checked(record: object) -> object:
+    """Return a record with its word as text, or the InputError that it has none."""
     word = record.get("word") if isinstance(record, dict) else None
-    if isinstance(word, str) and len(word) > _MAX_WORD:
+    if word is None or not isinstance(record, dict):
+        return record
+    if isinstance(word, bytes):
+        word = word.decode("utf-8", "replace")
+    if isinstance(word, int):
+        word = str(word)
+    if not isinstance(word, str):
+        return InputError(f"expected a word as text, found {word!r:.40}")
+    if len(word) > _MAX_WORD:
         return InputError(f"expected a word of at most {_MAX_WORD} characters, found {len(word)}")
-    return record
+    return {**record, "word": word}
 
 
 def _to_sketches(

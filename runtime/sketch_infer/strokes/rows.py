@@ -85,6 +85,8 @@ def _recognize(sketches: Sequence[Array], input_format: RowFormat, found_out: bo
     if input_format == "auto" and rows.is_constant:
         return RowForm("network")
     beyond = (rows.spans > _LARGEST_SPAN).any(axis=1)
+    if beyond.any() or input_format != "auto":
+        _refuse_unsigned(sketches)
     if found_out:
         rows.refuse_odd_pens()
         if input_format == "stroke-5" or beyond.any():
@@ -104,6 +106,15 @@ def _recognize(sketches: Sequence[Array], input_format: RowFormat, found_out: bo
     if moves:
         note += f"{'; ' * bool(note)}all lie right of and below the origin, so the first row moves to the first point"
     return RowForm(input_format, found_out, moves, note)
+
+
+def _refuse_unsigned(sketches: Sequence[Array]) -> None:
+    """Refuse differences without negative ones: np.diff of unsigned points wraps around, and looks like a drawing."""
+    if sketches[0].dtype.kind == "u":
+        raise InputError(
+            f"expected differences of a signed type, found {sketches[0].dtype}, in which a step to the left or up "
+            "wraps around; cast the points to int32 before you take np.diff"
+        )
 
 
 def prepare(sketches: Sequence[Array], form: RowForm) -> list[tuple[FloatArray, float]]:
@@ -187,4 +198,5 @@ def as_sketches(strokes: object, input_format: RowFormat = "auto") -> tuple[list
 
 def _is_point(value: object) -> bool:
     """Tell a point, a row of one sketch, from a sketch."""
-    return isinstance(value, list | tuple | np.ndarray) and len(value) > 0 and np.isscalar(value[0])
+    listed = isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim > 0)
+    return listed and len(value) > 0 and np.isscalar(value[0])  # type: ignore[arg-type,index]

@@ -216,3 +216,24 @@ def test_the_documented_conversion_of_pickles(tmp_path: Path) -> None:
     assert not heard.messages
     for sketch, expected in zip(sketches, EXPECTED[:9], strict=True):
         np.testing.assert_array_equal(sketch.strokes, expected)
+
+
+def test_an_array_of_something_else_does_not_hide_the_others(tmp_path: Path) -> None:
+    strokes = np.zeros((2, 24, 3), np.float32)
+    strokes[:, :4] = [[0.5, 1, 0], [-0.5, -0.4, 1], [0.9, 0.1, 0], [0.1, -0.7, 1]]
+    np.savez(
+        tmp_path / "d.npz", labels=np.arange(8), train=strokes, points=np.cumsum(strokes * 99, axis=1), test=strokes
+    )
+    sketches, heard = read(tmp_path / "d.npz")
+    assert [error.split(": ")[1] for error in heard.messages] == ["labels", "points"]
+    assert [sketch.index for sketch in sketches] == [0, 1, 4, 5]
+
+
+def test_words_are_text_or_refused(tmp_path: Path) -> None:
+    words = ["cat", None, 7, ["cat"], {"is": "cat"}, 0.5]
+    lines = [json.dumps({"word": word, "drawing": DRAWINGS[0]}) for word in words]
+    (tmp_path / "dog.ndjson").write_text("\n".join(lines))
+    sketches, heard = read(tmp_path / "dog.ndjson")
+    assert [sketch.true_class for sketch in sketches] == ["cat", "dog", "7"]
+    assert len(heard.messages) == 3
+    assert "dog.ndjson:4: expected a word as text, found ['cat']" in heard.messages[0]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.bulk import forms
-from sketch_infer import drawing_to_sketch, read_sketches
+from sketch_infer import InputError, drawing_to_sketch, read_sketches
 from sketch_infer.readers.sketch import Sketch
 from sketch_infer.strokes.simplify import simplify_drawing
 from tests.support import Listening
@@ -70,3 +70,16 @@ def test_a_damaged_table_is_refused_in_one_line_or_read(tmp_path: Path) -> None:
         assert all(np.isfinite(sketch.strokes).all() for sketch in sketches)
         refused += bool(heard.messages)
     assert 30 < refused < 300
+
+
+def test_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    column = pa.array(["[]"])
+    pq.write_table(pa.Table.from_arrays([column, column], ["drawing", "drawing"]), tmp_path / "joined.parquet")
+    with pytest.raises(InputError, match="expected one column drawing, found 2; rename the others"):
+        list(read_sketches(str(tmp_path / "joined.parquet")))
+
+
+def test_words_may_be_binary(tmp_path: Path) -> None:
+    table = pa.table({"drawing": [json.dumps(DRAWINGS[0])], "word": pa.array(["Kätzchen".encode()])})
+    pq.write_table(table, tmp_path / "d.parquet")
+    assert [sketch.label for sketch in read(tmp_path / "d.parquet")[0]] == ["Kätzchen"]

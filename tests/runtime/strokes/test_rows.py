@@ -235,3 +235,12 @@ def test_real_drawings_are_read_as_what_they_are(drawings_folder: Path, tmp_path
         for one, other in zip(found, again, strict=True):
             np.testing.assert_array_equal(one, other)
             np.testing.assert_array_equal(as_sketches(one)[0][0], one)
+
+
+def test_differences_that_wrapped_around_are_refused() -> None:
+    for drawing in DRAWINGS:
+        rows = points(drawing).astype(np.uint8)
+        wrapped = np.column_stack([np.diff(rows[:, :2], axis=0), rows[1:, 2]])
+        with pytest.raises(InputError, match="expected differences of a signed type, found uint8"):
+            as_sketches(wrapped)
+    as_sketches(np.column_stack([np.diff(rows[:, :2].astype(np.int32), axis=0), rows[1:, 2]]))
