@@ -12,10 +12,9 @@ from sketch_infer.cli.console import note, say, terminal_width
 from sketch_infer.cli.progress import CommandReading
 from sketch_infer.errors import InputError, ParityError, SkippedError
 from sketch_infer.inference.classifier import Classifier, TruncationWarning
-from sketch_infer.inference.stream import classify_sketches, take_block
-from sketch_infer.model.contract.tensors import POINTS
+from sketch_infer.inference.stream import classify_sketches, take_block, usable_sketches
 from sketch_infer.readers.files import can_be_read_again, read_sketches
-from sketch_infer.readers.sketch import InputFormat, Sketch, cut_to_length
+from sketch_infer.readers.sketch import InputFormat, Sketch
 from sketch_infer.strokes.preprocess import to_batch
 from sketch_infer.writers.choose import open_writer
 from sketch_infer.writers.text import JsonLinesWriter, Writer
@@ -50,10 +49,9 @@ class Job:
         self._sources, self._reading, self._classifier = sources, reading, classifier
         self._comparison, self._tally = comparison, tally
         read = (read_sketches(source, input_format, reading) for source in sources)
-        # At once, because the first ones wait for the output to be opened.
-        metadata = classifier.metadata
-        of_points = metadata.input_form == POINTS
-        self._sketches = cut_to_length(chain.from_iterable(read), metadata.sequence_length, with_drawings=of_points)
+        # At once, because the first ones wait for the output to be opened, and a resumed run has to know which of them
+        # the interrupted one left out.
+        self._sketches = usable_sketches(classifier, chain.from_iterable(read), reading)
         if tally:
             self._classes = {name: column for column, name in enumerate(classifier.classes)}
             self._sketches = self._labeled(self._sketches)

@@ -14,7 +14,7 @@ from sketch_infer.errors import ParityError
 from sketch_infer.inference.classifier import Classifier
 from sketch_infer.inference.cuda import CUDA, has_nvidia_card
 from sketch_infer.inference.providers import CPU
-from sketch_infer.model.labels import parse_labels
+from sketch_infer.model.labels import names_file, parse_labels
 from sketch_infer.model.model_file import ModelFile
 from sketch_infer.readers.files import can_be_read_again, expand_folders
 from sketch_infer.writers.choose import choose_format
@@ -38,7 +38,8 @@ def classify(options: Options, model: Path) -> None:
     sources = expand_folders(options.strokes, reading)
     if options.resume and not can_be_read_again(sources):
         raise click.UsageError("--resume needs files: a pipe cannot be read a second time")
-    refuse_overwriting(output, [*sources, model, options.compare_eager, options.verify_key])
+    named = [Path(options.labels)] if options.labels and names_file(options.labels) else []
+    refuse_overwriting(output, [*sources, model, options.compare_eager, options.verify_key, *named])
     comparison = _eager_comparison(options.compare_eager) if options.compare_eager else None
     labels = parse_labels(options.labels)
     opened = open_model(model, options)

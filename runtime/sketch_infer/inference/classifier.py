@@ -1,5 +1,6 @@
 """The main class of the library: strokes in, labels out."""
 
+import threading
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -97,6 +98,7 @@ class Classifier:
         self._sessions = Sessions(self._model, provider)
         opened = self._sessions.open()
         self._metadata, self._provider = opened.metadata, opened.provider
+        labels = labels if labels is None or isinstance(labels, str) else tuple(labels)
         self._columns = None if labels is None else choose_labels(labels, self._metadata.labels)
         self.classes = self._metadata.labels if labels is None else tuple(labels)
         self._reject_below = _threshold(self._metadata, labels) if reject else None
@@ -104,12 +106,13 @@ class Classifier:
             raise InputError("this model has no codes; export a checkpoint that sketch-train --codes wrote")
         self._outputs = (*OUTPUTS, *CODES) if codes else OUTPUTS
         self._taught: Taught | None = None
-        if taught:
+        self._teaching = threading.Lock()
+        if taught is not None:
             self._answer_with(Taught.load(taught, self.content_sha256, len(self._metadata.labels)))
         self._cuda_missing, self._has_control_flow = opened.cuda_missing, opened.has_control_flow
         # An own path is kept whole, so that it is found from another folder; a name is each installation's own model.
         name = model.name if isinstance(model, ModelFile) else model
-        kept = name if name is None or str(name) in MODEL_NAMES else Path(name).absolute()
+        kept = name if name is None or name in MODEL_NAMES else Path(name).absolute()
         options = {
             "provider": provider,
             "batch_size": batch_size,
@@ -281,8 +284,9 @@ class Classifier:
             ClassifierStateError: if the classifier was closed, or copied by a fork.
         """
         predictions = self._run(self._sessions.open(), self._prepare_all(drawings))
-        taught = self._taught or Taught(self.content_sha256)
-        self._answer_with(taught.teach(label, predictions.logits))
+        with self._teaching:  # threads share a classifier
+            taught = self._taught or Taught(self.content_sha256)
+            self._answer_with(taught.teach(label, predictions.logits))
 
     def save_taught(self, path: str | Path) -> None:
         """Write the taught classes to a small JSON file, for `Classifier(taught=path)`.
@@ -318,7 +322,7 @@ class Classifier:
             ClassifierStateError: if the classifier was closed, or copied by a fork.
         """
         opened = self._sessions.open()
-        return self._predict(opened, self._prepare(from_pen_points(drawings)) if drawings else [])
+        return self._predict(opened, self._prepare(from_pen_points(drawings)) if len(drawings) else [])
 
 
 def _threshold(metadata: ModelMetadata, labels: Sequence[str] | None) -> float:

@@ -44,11 +44,7 @@ def classify_sketches(
             them, or reading fails.
     """
     of_points = classifier.metadata.input_form == POINTS
-    remaining = cut_to_length(sketches, classifier.metadata.sequence_length, with_drawings=of_points)
-    if of_points:
-        remaining = _with_points(remaining, listener or ReadListener())
-    elif classifier.metadata.precision == "int8":
-        remaining = _in_int8_range(remaining, listener or ReadListener())
+    remaining = usable_sketches(classifier, sketches, listener or ReadListener())
 
     def predict(block: list[Sketch]) -> Predictions:
         if of_points:
@@ -78,6 +74,19 @@ def classify_sketches(
                 raise
             yield block, running.result()
             block = following
+
+
+def usable_sketches(classifier: Classifier, sketches: Iterable[Sketch], listener: ReadListener) -> Iterator[Sketch]:
+    """Cut sketches to what the model reads, and leave out those that it cannot take; arguments as above.
+
+    Raises:
+        InputError: of the first that is left out, if the listener does not skip it.
+    """
+    of_points = classifier.metadata.input_form == POINTS
+    remaining = cut_to_length(sketches, classifier.metadata.sequence_length, with_drawings=of_points)
+    if of_points:
+        return _with_points(remaining, listener)
+    return _in_int8_range(remaining, listener) if classifier.metadata.precision == "int8" else remaining
 
 
 def take_block(sketches: Iterator[Sketch]) -> tuple[list[Sketch], bool]:

@@ -1,5 +1,6 @@
 """Class labels: where they come from and what they must be."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -76,4 +77,9 @@ def parse_labels(text: str | None) -> list[str] | None:
     """
     if text is None:
         return None
-    return read_labels(text) if Path(text).is_file() else [word.strip() for word in text.split(",")]
+    return read_labels(text) if names_file(text) else [word.strip() for word in text.split(",")]
+
+
+def names_file(text: str) -> bool:
+    """Tell whether a text is the name of a file; a list of words may be longer than any name."""
+    return os.path.isfile(text)  # noqa: PTH113  # Path.is_file raises where a name is too long

@@ -86,11 +86,13 @@ def test_output_over_an_input_is_refused(
     model = tmp_path / "model.onnx"
     model.write_bytes(tiny_onnx.read_bytes())
     (tmp_path / "weights.pt").write_bytes(b"weights")
+    (tmp_path / "labels.txt").write_text("ant\nbee\n")
     options = ["--model", model, "--compare-eager", tmp_path / "weights.pt"]
     for output, arguments in {
         strokes_file: options,
         model: options,
         tmp_path / "weights.pt": options,
+        tmp_path / "labels.txt": ["--model", model, "--labels", tmp_path / "labels.txt"],
         default_onnx: [],
     }.items():
         before = output.read_bytes()

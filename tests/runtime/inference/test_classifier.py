@@ -96,6 +96,7 @@ def test_no_sketches(classifier: Classifier, nothing: npt.ArrayLike) -> None:
         ("strokes", "found <U7"),
         (None, "found object"),
         (3.5, r"found shape \(\)"),
+        ([np.array(1.0)], r"found shape \(\)"),
     ],
 )
 def test_what_predict_refuses(classifier: Classifier, strokes: npt.ArrayLike, words: str) -> None:

@@ -115,3 +115,28 @@ def test_labels_of_the_command(sketch_infer: Run, tiny_onnx: Path, strokes_file:
         cells = row.split(",")
         assert sorted(cells[2::2]) == ["ant", "bee", "dog"]
         assert sum(map(float, cells[3::2])) == pytest.approx(1, abs=1e-5)
+
+
+def test_labels_are_the_classifiers_own(tiny_onnx: Path) -> None:
+    chosen = ["eel", "bee"]
+    among = Classifier(tiny_onnx, "cpu", labels=chosen)
+    chosen[:] = ["ant", "cat"]
+    assert pickle.loads(pickle.dumps(among)).classes == ("eel", "bee")  # noqa: S301  # our own
+    assert Classifier(tiny_onnx, "cpu", labels=iter(["eel", "bee"])).classes == ("eel", "bee")  # type: ignore[arg-type]
+
+
+def test_a_file_of_a_models_name_is_found_from_another_folder(
+    tiny_onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "quickdraw-40").write_bytes(tiny_onnx.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    pickled = pickle.dumps(Classifier(Path("quickdraw-40"), "cpu"))
+    monkeypatch.chdir("/")
+    assert pickle.loads(pickled).classes == tiny.LABELS  # noqa: S301  # our own
+
+
+def test_more_labels_than_a_file_name_is_long(sketch_infer: Run, strokes_file: Path, tiny_onnx: Path) -> None:
+    labels = ",".join(["ant", "bee", *(" " * 100 for _ in range(3)), "cat"])
+    result = sketch_infer(strokes_file, "--model", tiny_onnx, "--labels", labels)
+    assert result.exit_code == 2
+    assert "expected labels among the model's 5 classes, found ''" in result.stderr

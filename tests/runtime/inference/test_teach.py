@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +121,21 @@ def test_what_cannot_be_taught_is_refused(classifier: Classifier, tmp_path: Path
     with pytest.raises(InputError, match="open it without labels and reject"):
         Classifier(tiny.MODEL, labels=["cat", "dog"]).teach("cat", like(3))
     assert classifier.classes == tiny.LABELS
+
+
+def test_threads_can_teach_one_classifier(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    teach = Taught.teach
+
+    def slowly(taught: Taught, *arguments: Any) -> Taught:
+        time.sleep(0.05)  # as long as another thread needs to read what is taught so far
+        return teach(taught, *arguments)
+
+    monkeypatch.setattr(Taught, "teach", slowly)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda row: classifier.teach(f"class {row}", like(row)), range(4)))
+    assert sorted(classifier.classes) == [f"class {row}" for row in range(4)]
+
+
+def test_an_empty_path_is_no_file_of_taught_classes() -> None:
+    with pytest.raises(InputError):
+        Classifier(tiny.MODEL, taught="")

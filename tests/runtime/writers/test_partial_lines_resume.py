@@ -9,8 +9,9 @@ import pytest
 
 from sketch_infer.readers.sketch import Sketch
 from sketch_infer.writers.partial_lines import PartialLines, run_identity
+from tests import tiny
 from tests.runtime.writers.interrupted_lines import A, interrupt
-from tests.support import Run
+from tests.support import SAMPLES, Run
 
 pytest.importorskip("fcntl", reason="POSIX locks, owners and links")
 
@@ -45,16 +46,22 @@ def test_the_identity_is_of_the_content(tmp_path: Path) -> None:
     assert run_identity([str(path), str(path)], "model", 5) not in found
 
 
-def test_a_replaced_input_is_not_continued(
-    sketch_infer: Run, tiny_onnx: Path, strokes_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    identities = []
+@pytest.fixture
+def identities(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return where the identities of runs are kept."""
+    kept: list[str] = []
 
     def remember(*arguments: Any) -> str:
-        identities.append(run_identity(*arguments))
-        return identities[-1]
+        kept.append(run_identity(*arguments))
+        return kept[-1]
 
     monkeypatch.setattr("sketch_infer.writers.partial_lines.run_identity", remember)
+    return kept
+
+
+def test_a_replaced_input_is_not_continued(
+    sketch_infer: Run, tiny_onnx: Path, strokes_file: Path, identities: list[str]
+) -> None:
     output = strokes_file.with_name("out.jsonl")
     options = (strokes_file, "--model", tiny_onnx, "--output", output, "--quiet")
     assert sketch_infer(*options).exit_code == 0
@@ -68,6 +75,26 @@ def test_a_replaced_input_is_not_continued(
     assert (result.exit_code, "found other inputs, model or options" in result.stderr) == (2, True)
     np.save(strokes_file, strokes)
     assert sketch_infer(*options, "--resume").exit_code == 0
+    assert output.read_bytes() == whole
+
+
+def test_a_run_is_resumed_that_left_out_what_the_model_cannot_take(
+    sketch_infer: Run, tmp_path: Path, identities: list[str]
+) -> None:
+    np.save(tmp_path / "a.npy", np.load(SAMPLES / "drawings.npy")[:2])
+    lines = (SAMPLES / "drawings.ndjson").read_bytes()
+    (tmp_path / "b.ndjson").write_bytes(lines * 2)
+    output = tmp_path / "out.jsonl"
+    inputs = (tmp_path / "a.npy", tmp_path / "b.ndjson")
+    options = (*inputs, "--model", tiny.OF_POINTS, "--output", output, "--on-error", "skip", "--quiet")
+    result = sketch_infer(*options)
+    assert (result.exit_code, "skipped 2" in result.stderr) == (1, True)
+    whole = output.read_bytes()
+    assert whole.count(b"\n") == 2 * lines.count(b"\n")
+    output.unlink()
+    interrupt(output, whole[: len(whole) // 2].decode(), identities[0])
+    result = sketch_infer(*options, "--resume")
+    assert (result.exit_code, "skipped 2" in result.stderr) == (1, True)
     assert output.read_bytes() == whole
 
 
