@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -14,11 +15,11 @@ import numpy.typing as npt
 
 from sketch_infer.array_types import FloatArray
 from sketch_infer.atomic import write_atomically
-from sketch_infer.errors import InputError
+from sketch_infer.errors import InputError, OutputError, writing_errors
 from sketch_infer.readers.sketch import Sketch
 from sketch_infer.writers.partial_lines import PartialLines
 from sketch_search.index import SketchIndex
-from sketch_search.layout import NO_WORD, SECTIONS, Header, Section
+from sketch_search.layout import NO_WORD, SECTIONS, Header, Section, read_prefix
 from sketch_search.pictures import to_picture
 
 if TYPE_CHECKING:
@@ -39,12 +40,14 @@ class Plan:
         model: its name or path.
         model_sha256: hash of its file's content.
         bits: of its codes.
+        replaced: what `read_prefix` found in its place when the run started.
         base: an index whose drawings come first; None for a new one.
     """
 
     model: str
     model_sha256: str
     bits: int
+    replaced: bytes | None
     base: SketchIndex | None = None
 
 
@@ -71,10 +74,34 @@ class PartialIndex(PartialLines):
         super().__init__(output, identity, resume)
         self._plan = plan
 
+    def __enter__(self) -> "PartialIndex":
+        super().__enter__()
+        try:
+            with writing_errors(self._output), os.scandir(self._target.parent) as entries:
+                # Again, with the lock held: of two runs that start at once, one at least sees the other.
+                self._refuse_others({entry.name for entry in entries if self._pattern.fullmatch(entry.name)})
+            self._refuse_changed()
+        except BaseException:
+            self._own_file.close()
+            raise
+        return self
+
+    def _refuse_changed(self) -> None:
+        """Make sure that no drawings are lost that another run has put into the output since this one started."""
+        found = read_prefix(self._target)
+        gone_and_not_needed = found is None and not self._plan.base
+        if found != self._plan.replaced and not gone_and_not_needed:
+            raise OutputError(f"{self._output}: another run changed it meanwhile; run the same command again")
+
     def complete(self) -> None:
-        """Write the index in the place of the output, and remove the lines."""
+        """Write the index in the place of the output, and remove the lines.
+
+        Raises:
+            OutputError: if the output is not what it was when the run started.
+        """
         with write_atomically(self._target) as temporary:
             _write(temporary, self.path, self._plan)
+            self._refuse_changed()  # once more: what is no run of ours takes no lock
         self.path.unlink()
 
 

@@ -7,15 +7,16 @@ import click
 
 from sketch_infer.cli.console import note, refuse_overwriting, say
 from sketch_infer.cli.progress import CommandReading
-from sketch_infer.errors import InputError, SkippedError
+from sketch_infer.errors import SkippedError
 from sketch_infer.inference.providers import ProviderChoice
-from sketch_infer.readers.files import STDIN, can_be_read_again, expand_folders
+from sketch_infer.readers.files import can_be_read_again, expand_folders
 from sketch_infer.readers.sketch import InputFormat
 from sketch_infer.writers.partial_lines import run_identity
 from sketch_search.build import PartialIndex, Plan, to_line
 from sketch_search.duplicates import find_duplicates
-from sketch_search.encode import Encoder, read_all
+from sketch_search.encode import Encoder, read_all, refuse_repeated
 from sketch_search.index import SketchIndex
+from sketch_search.layout import read_prefix
 from sketch_search.page import Card
 from sketch_search.pictures import to_picture
 from sketch_search.results import Format, open_results
@@ -61,12 +62,14 @@ def build(reading: Reading, building: Building) -> None:
         raise click.UsageError("--resume needs files: a pipe cannot be read a second time")
     refuse_overwriting(output, [*sources, reading.model])
     base = SketchIndex(output) if building.append else None
+    replaced = base.header.prefix() if base else read_prefix(output)
     encoder = Encoder(reading.model, reading.provider, building.threads)
     if base:
         base.check_model(encoder.content_sha256, encoder.model)
-        _refuse_repeated(base, sources)
-    plan = Plan(encoder.model, encoder.content_sha256, encoder.bits, base)
-    identity = run_identity(sources, encoder.content_sha256, reading.input_format, base and base.header.sha256)
+    refuse_repeated(sources, base)
+    plan = Plan(encoder.model, encoder.content_sha256, encoder.bits, replaced, base)
+    # The lines of an interrupted run fit any base: another run may have added drawings to it since.
+    identity = run_identity(sources, encoder.content_sha256, reading.input_format, building.append)
     partial = PartialIndex(output, identity, building.resume, plan)
     sketches = read_all(sources, reading.input_format, listener)
     try:
@@ -80,14 +83,6 @@ def build(reading: Reading, building: Building) -> None:
     if not reading.quiet:
         note(f"{output}: {len(SketchIndex(output)):,} drawings; {listener.summary}")
     _tell_skipped(listener)
-
-
-def _refuse_repeated(base: SketchIndex, sources: list[str]) -> None:
-    for source in sources:
-        if source != STDIN and source in base.header.sources:
-            raise InputError(
-                f"{base.path}: this index already holds drawings of {source}; append other files, or build it again"
-            )
 
 
 def query(reading: Reading, path: Path, k: int, format_: Format | None, html: Path | None) -> None:

@@ -1,5 +1,6 @@
 """Files of drawings to codes: read and encoded as they come, in bounded memory."""
 
+import os
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -16,6 +17,7 @@ from sketch_infer.readers.files import STDIN, read_sketches
 from sketch_infer.readers.listener import ReadListener
 from sketch_infer.readers.sketch import InputFormat, Sketch
 from sketch_search.hamming import Codes
+from sketch_search.index import SketchIndex
 from sketch_search.layout import CODE_BITS
 
 DEFAULT_MODEL = "quickdraw-345"
@@ -70,3 +72,35 @@ class Encoder:
 def read_all(sources: Iterable[str], input_format: InputFormat, listener: ReadListener) -> Iterator[Sketch]:
     """Read files one after another."""
     return chain.from_iterable(read_sketches(source, input_format, listener) for source in sources)
+
+
+def refuse_repeated(sources: Iterable[str], base: SketchIndex | None) -> None:
+    """Refuse a file whose drawings would be in the index twice, under whichever names.
+
+    Args:
+        sources: files to read.
+        base: the index that they are added to, if any; its relative names are taken from the current folder, too.
+
+    Raises:
+        InputError: if the index already holds drawings of a file, or it is named twice.
+    """
+    held = set(map(_real_path, base.header.sources)) if base else set()
+    named: dict[str, str] = {}
+    for source in sources:
+        if source == STDIN:
+            continue
+        path = _real_path(source)
+        if base and path in held:
+            raise InputError(
+                f"{base.path}: this index already holds drawings of {source}; append other files, or build it again"
+            )
+        if path in named:
+            raise InputError(f"{source}: expected each file once, found it twice, first as {named[path]}; name it once")
+        named[path] = source
+
+
+def _real_path(source: str) -> str:
+    try:
+        return os.path.realpath(source)
+    except (OSError, ValueError):  # no file can have this name, or the current folder is gone
+        return source

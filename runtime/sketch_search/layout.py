@@ -7,11 +7,13 @@ from byte 48   the header, JSON
 then           the sections in the order of `SECTIONS`, each from a multiple of 64 on
 """
 
+import contextlib
 import hashlib
 import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -84,6 +86,10 @@ class Header:
         text = json.dumps(asdict(self)).encode()
         return MAGIC + len(text).to_bytes(8, "little") + hashlib.sha256(text).digest() + text
 
+    def prefix(self) -> bytes:
+        """Return the bytes before the header, as `read_prefix` does."""
+        return self.to_bytes()[:PREFIX]
+
     def sections(self) -> dict[str, Section]:
         """Return where the arrays are, by name."""
         found: dict[str, Section] = {}
@@ -94,6 +100,15 @@ class Header:
             found[name] = Section(name, np.dtype(dtype), shape, -(-end // ALIGNMENT) * ALIGNMENT)
             end = found[name].end
         return found
+
+
+def read_prefix(path: Path) -> bytes | None:
+    """Return the bytes before the header of an index, which differ if its content does; None if no file can be read."""
+    with contextlib.suppress(OSError):
+        if path.is_file():  # to open a pipe would wait
+            with path.open("rb") as file:
+                return file.read(PREFIX)
+    return None
 
 
 def read_header(path: str, file: BinaryIO) -> Header:

@@ -30,6 +30,12 @@ def built_without_codes(place: Place) -> Outcome:
     return search(place, "build", "good.ndjson", "--model", "tiny.onnx", "--output", place.output.name)
 
 
+def named_twice(place: Place) -> Outcome:
+    place.output.write_text("old")
+    model = str(tiny.WITH_CODES)
+    return search(place, "build", "good.ndjson", "./good.ndjson", "--model", model, "--output", place.output.name)
+
+
 def damaged_codes(content: bytes) -> bytes:
     start = 16 + 32 + int.from_bytes(content[8:16], "little")
     start += -start % 64

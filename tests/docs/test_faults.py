@@ -132,6 +132,7 @@ FAULTS: dict[str, Callable[[Place], Outcome]] = {
     "`sketch-search`: a file that is no index": lambda place: index_scenes.asked(place, lambda _: b"PK" + bytes(99)),
     "`sketch-search`: an index of another model": index_scenes.other_model,
     "`sketch-search`: a model without codes": index_scenes.built_without_codes,
+    "`sketch-search`: a file that is named twice": index_scenes.named_twice,
     "a checkpoint with another tensor, `sketch-export onnx`": lambda place: scenes.export(
         place, make_model().state_dict() | {"fc_mu2.weight": torch.zeros(5, 168)}
     ),

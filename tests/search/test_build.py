@@ -1,6 +1,7 @@
 """Building: the same index in one run or several, and the old one stays until the new one is whole."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,55 @@ def test_appending_keeps_what_is_there(index_file: Path, sketch_search: Run, tmp
     again = sketch_search("build", more, *MODEL, "--output", index_file, "--append")
     assert again.exit_code == 2
     assert f"already holds drawings of {more}" in again.stderr
+
+
+def test_a_file_that_the_index_holds_is_recognized_under_each_of_its_names(
+    sketch_search: Run, drawings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(drawings.parent)
+    Path("link.ndjson").symlink_to(drawings)
+    command = (*MODEL, "--output", "new.index")
+    built = sketch_search("build", drawings.name, *command)
+    assert built.exit_code == 0, built.stderr
+    before = Path("new.index").read_bytes()
+    for name in (drawings.name, f"./{drawings.name}", str(drawings), "link.ndjson"):
+        again = sketch_search("build", name, *command, "--append")
+        assert again.exit_code == 2
+        assert f"new.index: this index already holds drawings of {name}; append other files" in again.stderr
+    assert Path("new.index").read_bytes() == before
+    assert SketchIndex("new.index").header.sources == (drawings.name,)
+
+
+@pytest.mark.parametrize("second", ["drawings.ndjson", "./drawings.ndjson", "", "link.ndjson"])
+def test_a_file_that_is_named_twice_is_refused(
+    sketch_search: Run, drawings: Path, monkeypatch: pytest.MonkeyPatch, second: str
+) -> None:
+    monkeypatch.chdir(drawings.parent)
+    Path("link.ndjson").symlink_to(drawings)
+    second = second or str(drawings)
+    result = sketch_search("build", "drawings.ndjson", second, *MODEL, "--output", "new.index")
+    assert result.exit_code == 2
+    expected = f"{second}: expected each file once, found it twice, first as drawings.ndjson; name it once"
+    assert expected in result.stderr
+    assert not Path("new.index").exists()
+
+
+@pytest.mark.parametrize("source", ["a\0b", "\ud800", "/" + "x" * 300])
+def test_an_index_with_names_that_no_file_can_have_is_added_to(
+    index_file: Path, sketch_search: Run, tmp_path: Path, source: str
+) -> None:
+    index = SketchIndex(index_file)
+    header, sections = replace(index.header, sources=(source,)), index.header.sections()
+    content = bytearray(header.sections()["pictures"].end)
+    content[: len(header.to_bytes())] = header.to_bytes()
+    for name, section in header.sections().items():
+        content[section.offset : section.end] = index_file.read_bytes()[sections[name].offset : sections[name].end]
+    (tmp_path / "named.index").write_bytes(content)
+    (tmp_path / "more.ndjson").write_text(LINES[0])
+    command = ("build", tmp_path / "more.ndjson", *MODEL, "--output", tmp_path / "named.index", "--append")
+    result = sketch_search(*command)
+    assert result.exit_code == 0, result.stderr
+    assert SketchIndex(tmp_path / "named.index").header.sources == (source, str(tmp_path / "more.ndjson"))
 
 
 def test_bad_drawings_stop_the_build_or_are_left_out(index_file: Path, sketch_search: Run, tmp_path: Path) -> None:
