@@ -35,11 +35,11 @@ def write(folder: Path, word: str, drawings: list[Any], first_id: int = 0, **ext
         file.write("\n".join(lines) + "\n")
 
 
-def two_classes(folder: Path) -> Path:
-    """Write a folder of circles and crosses."""
+def two_classes(folder: Path, first_id: int = 0) -> Path:
+    """Write a folder of circles and crosses, the same ones each time but for their key_ids."""
     rng = np.random.default_rng(0)
-    write(folder, "circle", [circle(rng) for _ in range(60)])
-    write(folder, "cross", [cross(rng) for _ in range(60)], first_id=1000)
+    write(folder, "circle", [circle(rng) for _ in range(60)], first_id)
+    write(folder, "cross", [cross(rng) for _ in range(60)], first_id + 1000)
     return folder
 
 

@@ -130,6 +130,10 @@ def test_bad_lines_are_counted_and_named(data: Path, tmp_path: Path) -> None:
         (("data", "--resume"), "expected the state of a run to resume, found nothing"),
         (("data", "-o", "nowhere/x.safetensors"), "expected a file in an existing folder"),
         (("data", "-o", "x.pt"), "expected --output as FILE.safetensors, found x.pt"),
+        (("data", "--plot", "x.xyz"), "expected --plot as a file that ends in .png, .svg, .pdf, found x.xyz"),
+        (("data", "--from", "old.safetensors", "-o", "old.safetensors"), "--output old.safetensors is also an input"),
+        (("data", "--teacher", "old.safetensors", "-o", "old.safetensors"), "--output old.safetensors is also an"),
+        (("data", "--classes", "old.safetensors", "-o", "./old.safetensors"), "--output old.safetensors is also an"),
     ],
 )
 def test_errors_are_one_line_and_exit_with_2(
@@ -139,10 +143,12 @@ def test_errors_are_one_line_and_exit_with_2(
     Path("empty").mkdir()
     Path("three.txt").write_text("circle\ncross\nsquare\n")
     Path("one.txt").write_text("circle\n")
+    Path("old.safetensors").write_text("not to be overwritten")
     write(Path("other"), "square", [circle(np.random.default_rng(0))])
     result = train(*(() if "-o" in arguments else ("-o", "x.safetensors")), *arguments)
     assert result.exit_code == 2
     assert message in result.output.splitlines()[-1]
+    assert Path("old.safetensors").read_text() == "not to be overwritten"
 
 
 def test_batches_are_the_preprocessing_s(data: Path) -> None:
@@ -182,12 +188,12 @@ def test_split_is_by_key_id_and_keeps_sides(data: Path) -> None:
 def test_unrecognized_drawings_are_left_out_of_training_unless_asked_for(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     write(tmp_path / "data", "circle", [circle(rng)], recognized=False)
-    write(tmp_path / "data", "cross", [cross(rng)], recognized=True)
+    write(tmp_path / "data", "cross", [cross(rng)], 1, recognized=True)
     learned, report = read_drawings(tmp_path / "data", ("circle", "cross"), only_recognized=True)
     assert (len(learned), report.unrecognized) == (1, 1)
     assert len(read_drawings(tmp_path / "data", ("circle", "cross"))[0]) == 2
 
-    data = tmp_path / "data"
-    assert len(read_training_data([data], val=data, unrecognized=True).train) == 2
+    data, val = tmp_path / "data", two_classes(tmp_path / "val", first_id=5000)
+    assert len(read_training_data([data], val=val, unrecognized=True).train) == 2
     with pytest.raises(InputError, match="found none of circle"):
-        read_training_data([data], val=data)
+        read_training_data([data], val=val)

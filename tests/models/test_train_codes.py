@@ -52,6 +52,13 @@ def test_codes_need_a_network(folder: Path) -> None:
         assert "expected --codes with --from FILE.safetensors, the network that gets codes" in result.output
 
 
+def test_codes_may_be_added_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "codes.safetensors"
+    path.write_text("no checkpoint")
+    two_classes(tmp_path / "data")
+    assert "codes.safetensors: not a readable safetensors file" in run(tmp_path, "--codes", 32, "--from", path).output
+
+
 def test_codes_refuse_what_is_for_classes(folder: Path) -> None:
     result = run(folder, "--codes", 64, "--from", folder / "classes.safetensors", "--epochs", 3)
     assert result.exit_code == 2

@@ -12,7 +12,7 @@ import torch
 from click.testing import CliRunner
 
 from sketch_infer.checks.evaluation import evaluate
-from sketch_infer.errors import ModelFileError
+from sketch_infer.errors import InputError, ModelFileError
 from sketch_infer.strokes.preprocess import drawing_to_sketch, to_batch
 from sketch_models import SketchRNN, load_checkpoint, run_eager, save_checkpoint
 from sketch_models.training.cli import main
@@ -43,7 +43,7 @@ def test_finish_folds_the_calibration_into_the_head(data: Path, tmp_path: Path) 
     with torch.no_grad():  # the same weights at all steps: a head that is linear between knots
         network.fc_mu1.weight.copy_((20 * network.fc_mu1.weight[:, :16]).half().float().tile(30))
     save_checkpoint(path, network, ("circle", "cross"))
-    drawings = read_training_data([data], val=data)
+    drawings = read_training_data([data], val=two_classes(tmp_path / "val", first_id=5000))
     text = finish(path, drawings, workers=1)
     assert "expected calibration error" in text
     calibrated = load_checkpoint(path)
@@ -67,6 +67,20 @@ def test_finish_folds_the_calibration_into_the_head(data: Path, tmp_path: Path) 
     assert path.read_bytes() == content
 
 
+def test_another_network_in_the_place_of_the_run_s_keeps_its_labels(data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "two.safetensors"
+    assert train(data, "-o", output, "--epochs", 1).exit_code == 0
+    save_checkpoint(output, load_checkpoint(output).model, ("square", "star"))
+    other = output.read_bytes()
+    resumed = train(data, "-o", output, "--epochs", 1, "--resume")
+    assert resumed.exit_code == 2
+    assert "expected the classes of the run, circle; cross, found square; star" in resumed.output.splitlines()[-1]
+    assert "judging it" not in resumed.output  # said before the epochs that may be left
+    with pytest.raises(InputError, match="expected the classes of the run"):
+        finish(output, read_training_data([data]), workers=1)
+    assert output.read_bytes() == other
+
+
 def test_few_mistakes_fit_no_temperature(data: Path, tmp_path: Path) -> None:
     output = tmp_path / "two.safetensors"
     result = train(data, "-o", output, "--epochs", 8)
@@ -78,8 +92,8 @@ def test_few_mistakes_fit_no_temperature(data: Path, tmp_path: Path) -> None:
 
 def test_imbalance_is_warned_of_unless_balanced(data: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
-    write(tmp_path / "data", "cross", [cross(rng) for _ in range(9)])
-    write(tmp_path / "val", "cross", [cross(rng) for _ in range(9)])
+    write(tmp_path / "data", "cross", [cross(rng) for _ in range(9)], first_id=1000)
+    write(tmp_path / "val", "cross", [cross(rng) for _ in range(9)], first_id=5000)
     drawings = read_training_data([data], val=tmp_path / "val")
     warning = warn_of_imbalance(drawings, balance=0)
     assert warning

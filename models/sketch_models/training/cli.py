@@ -1,7 +1,6 @@
 """The command `sketch-train`."""
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Unpack
 
@@ -13,10 +12,10 @@ from sketch_infer.cli.console import Command, note
 from sketch_infer.model.labels import read_labels
 from sketch_models.checkpoint import Checkpoint
 from sketch_models.included import find_checkpoint
-from sketch_models.training.data.files import TrainingData, check_writable, read_training_data
+from sketch_models.training.data.files import TrainingData, read_training_data
 from sketch_models.training.hashing.codes import CODE_LENGTHS, train_codes
 from sketch_models.training.judging.summary import warn_of_imbalance
-from sketch_models.training.options import Options
+from sketch_models.training.options import Options, check_options
 from sketch_models.training.run import load_start, train
 
 _FOLDER = click.Path(path_type=Path)
@@ -136,17 +135,8 @@ def main(**options: Unpack[Options]) -> None:
     output, context = options["output"], click.get_current_context()
     if options["codes"]:
         _check_options_of_codes(context)
-    if output.suffix != ".safetensors":
-        raise click.UsageError(f"expected --output as FILE.safetensors, found {output}")
     log, state_file = (output.with_name(output.name + suffix) for suffix in (".jsonl", ".state"))
-    for path in (output, log, state_file, *([options["plot"]] if options["plot"] else [])):
-        check_writable(path)
-    if options["plot"] and not find_spec("matplotlib"):
-        raise click.UsageError("--plot needs matplotlib, which is not installed")
-    if not options["epochs"] and not options["from_checkpoints"]:
-        raise click.UsageError("expected --from with --epochs 0, which trains nothing")
-    if not options["epochs"] and not options["pretrain"] and options["teacher"]:
-        raise click.UsageError("expected --teacher without --epochs 0, which trains nothing")
+    check_options(options, [output, log, state_file, *([options["plot"]] if options["plot"] else [])])
     start = load_start(options["from_checkpoints"]) if options["from_checkpoints"] else None
     for name in ("hidden_size", "sequence_length"):
         if start and context.get_parameter_source(name) is not ParameterSource.DEFAULT:
@@ -162,7 +152,7 @@ def main(**options: Unpack[Options]) -> None:
         options["val_share"],
         options["unrecognized"],
     )
-    _report(data)
+    _report(data, options)
     if options["codes"]:
         train_codes(
             data, find_checkpoint(options["from_checkpoints"][0]), output, int(options["codes"]), options["seed"]
@@ -193,13 +183,13 @@ def _check_options_of_codes(context: click.Context) -> None:
             )
 
 
-def _report(data: TrainingData) -> None:
+def _report(data: TrainingData, options: Options) -> None:
     for folder, report in data.reports.items():
-        if report.bad_lines:
-            shown = "; ".join(report.bad_lines[:3]) + (" ..." if len(report.bad_lines) > 3 else "")
-            note(f"{folder}: {len(report.bad_lines)} bad lines left out: {shown}")
-        if report.unrecognized:
-            note(f"{folder}: {report.unrecognized} drawings left out that the game did not recognize")
+        simplified = "give the folder with --dense" if folder in options["data"] else "simplify them before"
+        for line in report.notes(folder, simplified):
+            note(line)
+    if data.left_out:
+        note(f"{data.left_out} drawings left out of training that are among those for val, by their key_id")
     n_further = len(data.train.classes) - len(data.targets)
     further = f" and {n_further} further classes" if n_further else ""
     click.echo(f"{len(data.train)} drawings of {len(data.targets)} classes{further}; {len(data.val)} for val", err=True)

@@ -1,10 +1,17 @@
-"""What `sketch-train` was asked for, as a recipe and as the checkpoint records it."""
+"""What `sketch-train` was asked for: whether it can be done, as a recipe, and as the checkpoint records it."""
 
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypedDict
 
+import click
+
+from sketch_infer.cli.console import refuse_overwriting
+from sketch_models.included import find_checkpoint
 from sketch_models.training.data.augment import Augmentation
-from sketch_models.training.data.files import TrainingData
+from sketch_models.training.data.files import TrainingData, check_writable
+from sketch_models.training.judging.figures import PICTURE_SUFFIXES
 from sketch_models.training.recipe import Phase, Recipe
 
 
@@ -40,6 +47,36 @@ class Options(TypedDict):
     plot: Path | None
     provenance: str
     resume: bool
+
+
+def check_options(options: Options, written: Sequence[Path]) -> None:
+    """Refuse, before anything is read, what would fail after it.
+
+    Args:
+        options: all of them.
+        written: files that the run will write.
+
+    Raises:
+        click.UsageError: if options do not go together, or an output has a name that it cannot have.
+        ModelFileError: if an included model is meant that is not there.
+        OutputError: if an output cannot be written.
+    """
+    output, plot = options["output"], options["plot"]
+    if output.suffix != ".safetensors":
+        raise click.UsageError(f"expected --output as FILE.safetensors, found {output}")
+    if plot and plot.suffix.lower() not in PICTURE_SUFFIXES:
+        raise click.UsageError(f"expected --plot as a file that ends in {', '.join(PICTURE_SUFFIXES)}, found {plot}")
+    for path in written:
+        check_writable(path)
+    if plot and not find_spec("matplotlib"):
+        raise click.UsageError("--plot needs matplotlib, which is not installed")
+    if not options["codes"]:  # a hash layer may be added in place
+        checkpoints = map(find_checkpoint, options["from_checkpoints"] + options["teacher"])
+        refuse_overwriting(output, [*checkpoints, options["classes"]])
+    if not options["epochs"] and not options["from_checkpoints"]:
+        raise click.UsageError("expected --from with --epochs 0, which trains nothing")
+    if not options["epochs"] and not options["pretrain"] and options["teacher"]:
+        raise click.UsageError("expected --teacher without --epochs 0, which trains nothing")
 
 
 def recipe_of(options: Options, n_drawings: int) -> Recipe:

@@ -21,7 +21,7 @@ from sketch_models.sketch_rnn import SketchRNN, SketchRNNConfig
 from sketch_models.training.data.files import TrainingData, fingerprint, read_state, save_state, write_log
 from sketch_models.training.judging.calibration import without_biases
 from sketch_models.training.judging.learning_curve import plot_learning_curve
-from sketch_models.training.judging.summary import finish
+from sketch_models.training.judging.summary import finish, load_trained
 from sketch_models.training.network.fast_path import FastSketchRNN, head_knots
 from sketch_models.training.network.memory import keep_freed_memory
 from sketch_models.training.options import Options, metadata_of, recipe_of
@@ -87,7 +87,7 @@ def train(options: Options, data: TrainingData, start: Checkpoint | None, log: P
     """Train, and write after every epoch the log, the state, the learning curve and, if it is the best, the checkpoint.
 
     Raises:
-        InputError: if there is no state to resume, or it is another run's.
+        InputError: if there is no state to resume, or it or the checkpoint beside it is another run's.
         OutputError: if a file cannot be written.
     """
     keep_freed_memory()
@@ -115,6 +115,8 @@ def train(options: Options, data: TrainingData, start: Checkpoint | None, log: P
     trainer = Trainer(net, data.train, len(data.targets), recipe, teachers)
     if options["resume"]:
         trainer.load_state(read_state(state_file, settings))
+        if options["output"].exists():
+            load_trained(options["output"], data.targets)  # before the hours of training that would end in an error
     _run(trainer, options, data, log, lambda: save_state(state_file, {**trainer.state(), "settings": settings}))
     note(f"{options['output']}: judging it on {len(data.val)} drawings ...")
     say(finish(options["output"], data, recipe.workers))

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from sketch_infer.readers.drawings import AT_ONCE, Row
 from sketch_infer.readers.lines import read_rows
 from sketch_infer.strokes.each import prepare_each
 from sketch_infer.strokes.pen_lines import PenLines
+from sketch_infer.strokes.simplify import are_dense
 from sketch_infer.strokes.simplify import simplify as simplify_lines
-
-SUFFIXES = (".ndjson", ".ndjson.gz")
-"""Endings of the files that are read from a folder."""
+from sketch_models.training.data.folders import class_of, drawing_files, files_not_read
+from sketch_models.training.data.report import ReadingReport
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,11 @@ class Drawings:
         held = self.hashes < fraction * 2**32
         return self.where(~held), self.where(held)
 
+    def without(self, others: "Drawings") -> "Drawings":
+        """Return the drawings whose hash none of the others has."""
+        shared = np.isin(self.hashes, others.hashes)
+        return self.where(~shared) if shared.any() else self
+
     @classmethod
     def join(cls, parts: Sequence["Drawings"]) -> "Drawings":
         """Put drawings of the same classes behind one another."""
@@ -83,28 +88,6 @@ class Drawings:
             np.concatenate([getattr(part, name) for part in parts]) for name in ("xy", "pen", "labels", "hashes")
         )
         return cls(xy, pen, starts, labels, hashes, parts[0].classes)
-
-
-@dataclass
-class ReadingReport:
-    """What a folder's reading left out.
-
-    Attributes:
-        bad_lines: "FILE:LINE: reason" of each line that is no drawing.
-        unrecognized: drawings that the game did not recognize, left out where asked.
-    """
-
-    bad_lines: list[str] = field(default_factory=list)
-    unrecognized: int = 0
-
-
-def classes_of(folder: Path) -> tuple[str, ...]:
-    """Return the class names that a folder's file names give, sorted.
-
-    Raises:
-        InputError: if the folder is missing or has no drawing files.
-    """
-    return tuple(sorted({_stem(file) for file in _files(folder)}))
 
 
 def read_drawings(
@@ -124,48 +107,57 @@ def read_drawings(
     Raises:
         InputError: if the folder has no drawings, a file cannot be read, or a word is none of the classes.
     """
+    files = drawing_files(folder)
     label_of = {name: label for label, name in enumerate(classes)}
-    report = ReadingReport()
+    report = ReadingReport(not_read=files_not_read(folder, files))
     found: list[PenLines] = []
     labels: list[int] = []
     hashes: list[int] = []
-
-    def prepare(drawings: Sequence[Any]) -> list[PenLines]:
-        lines = PenLines.of(drawings)
-        return (simplify_lines(lines) if simplify else lines).each()
-
-    for file in _files(folder):
-        for block in _blocks(file):
-            prepared = iter(
-                prepare_each([record["drawing"] for _, record in block if isinstance(record, dict)], prepare)
-            )
-            for where, record in block:
-                lines = next(prepared) if isinstance(record, dict) else record
-                if not isinstance(record, dict) or not isinstance(lines, PenLines):
-                    report.bad_lines.append(f"{where}: {lines}")
-                    continue
-                word = record.get("word") or _stem(file)
-                if word not in label_of:
-                    raise InputError(
-                        f"{folder / where}: expected a word among the {len(classes)} classes, found {word!r}; add it "
-                        "to the classes or leave the drawing out"
-                    )
-                if only_recognized and record.get("recognized") is False:
-                    report.unrecognized += 1
-                    continue
-                found.append(lines)
-                labels.append(label_of[word])
-                key = record.get("key_id")
-                hashes.append(
-                    _hash(str(key).encode() if key is not None else lines.points.astype(np.float32).tobytes())
+    for file in files:
+        for where, record, lines in _prepared(file, simplify, report):
+            word = record.get("word")
+            if word is None or word == "":
+                word = class_of(file)
+            if not isinstance(word, str) or word not in label_of:
+                raise InputError(
+                    f"{folder / where}: expected a word among the {len(classes)} classes, found {word!r:.60}; add it "
+                    "to the classes or leave the drawing out"
                 )
+            if only_recognized and record.get("recognized") is False:
+                report.unrecognized += 1
+                continue
+            found.append(lines)
+            labels.append(label_of[word])
+            key = record.get("key_id")
+            hashes.append(_hash(str(key).encode() if key is not None else lines.points.astype(np.float32).tobytes()))
     if not found:
-        raise InputError(f"{folder}: expected drawings, found none in {len(_files(folder))} files")
+        raise InputError(f"{folder}: expected drawings, found none in {len(files)} files")
     joined = PenLines.join(found)
     pen = np.zeros(len(joined.points), bool)
     pen[joined.line_starts[1:] - 1] = True
     arrays = joined.points.astype(np.float32), pen, joined.drawing_starts.astype(np.int64)
     return Drawings(*arrays, np.array(labels), np.array(hashes, np.uint32), tuple(classes)), report
+
+
+def _prepared(file: Path, simplify: bool, report: ReadingReport) -> Iterator[tuple[str, dict[str, Any], PenLines]]:
+    """Yield where each of a file's drawings stands, its record and its lines; what is none is reported."""
+
+    def prepare(drawings: Sequence[Any]) -> list[tuple[PenLines, bool]]:
+        lines = PenLines.of(drawings)
+        dense = np.zeros(len(lines), bool) if simplify else are_dense(lines)
+        return list(zip((simplify_lines(lines) if simplify else lines).each(), dense.tolist(), strict=True))
+
+    for block in _blocks(file):
+        prepared = iter(prepare_each([record["drawing"] for _, record in block if isinstance(record, dict)], prepare))
+        for where, record in block:
+            outcome = next(prepared) if isinstance(record, dict) else record
+            if not isinstance(record, dict) or not isinstance(outcome, tuple):
+                report.bad_lines.append(f"{where}: {outcome}")
+                continue
+            lines, dense = outcome
+            if dense:
+                report.dense.append(where)
+            yield where, record, lines
 
 
 def _blocks(file: Path) -> Iterator[list[Row]]:
@@ -177,21 +169,6 @@ def _blocks(file: Path) -> Iterator[list[Row]]:
             if where == file.name:
                 raise InputError(f"{file}: {record}")
             yield block
-
-
-def _files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise InputError(
-            f"{folder}: expected a folder of CLASS.ndjson files, found {'a file' if folder.exists() else 'nothing'}"
-        )
-    files = sorted(file for file in folder.iterdir() if file.name.endswith(SUFFIXES))
-    if not files:
-        raise InputError(f"{folder}: expected files named CLASS.ndjson or CLASS.ndjson.gz, found none")
-    return files
-
-
-def _stem(file: Path) -> str:
-    return file.name.removesuffix(".gz").removesuffix(".ndjson")
 
 
 def _hash(data: bytes) -> int:

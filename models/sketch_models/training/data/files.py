@@ -13,7 +13,10 @@ import torch
 
 from sketch_infer.atomic import write_atomically
 from sketch_infer.errors import InputError, OutputError
-from sketch_models.training.data.dataset import Drawings, ReadingReport, classes_of, read_drawings
+from sketch_infer.model.labels import check_labels
+from sketch_models.training.data.dataset import Drawings, read_drawings
+from sketch_models.training.data.folders import classes_of
+from sketch_models.training.data.report import ReadingReport
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,14 @@ class TrainingData:
         val: of the target classes.
         targets: the classes that the network shall name.
         reports: per folder, what was left out.
+        left_out: drawings to train on that were left out because they are among those to judge by.
     """
 
     train: Drawings
     val: Drawings
     targets: tuple[str, ...]
     reports: Mapping[Path, ReadingReport]
+    left_out: int = 0
 
 
 def read_training_data(
@@ -44,6 +49,8 @@ def read_training_data(
 ) -> TrainingData:
     """Read all folders of a run.
 
+    A drawing that is among those to judge by, by its key_id, is left out of what is trained on, whatever its folder.
+
     Args:
         train: folders of simplified drawings.
         dense: folders of drawings as the pen sampled them, to be simplified.
@@ -54,13 +61,10 @@ def read_training_data(
         unrecognized: train on drawings that the game did not recognize, too; a folder to judge by keeps them anyway.
 
     Raises:
-        InputError: if a folder cannot be used, or a class has no drawings to train on or, in all, to judge by.
+        InputError: if a folder or a class name cannot be used, or a class has no drawings to train on or, in all, to
+            judge by.
     """
-    if targets is None:
-        targets = sorted({name for folder in train for name in classes_of(folder)})
-    names = tuple(targets)
-    if len(names) < 2:
-        raise InputError(f"expected at least 2 classes, found {', '.join(names) or 'none'}")
+    names = _usable(sorted({name for folder in train for name in classes_of(folder)}) if targets is None else targets)
     others = tuple(name for name in classes_of(further) if name not in names) if further else ()
     reports: dict[Path, ReadingReport] = {}
 
@@ -78,15 +82,39 @@ def read_training_data(
     parts += [read(folder, names, simplify=True) for folder in dense]
     if further:
         parts.append(read(further, names + others))
-    drawings = Drawings.join(parts)
-    counts = np.bincount(drawings.labels, minlength=len(drawings.classes))
-    if empty := [name for name, count in zip(drawings.classes, counts, strict=True) if not count]:
-        bad = [line for report in reports.values() for line in report.bad_lines]
-        left_out = f"; {len(bad)} bad lines were left out: {'; '.join(bad[:3])}" if bad else ""
-        raise InputError(f"expected drawings of every class to train on, found none of {', '.join(empty)}{left_out}")
+    drawings = Drawings.join([part.without(held) for part in parts])
+    left_out = sum(map(len, parts)) - len(drawings)
+    _require_all_classes(drawings, len(names), left_out, reports)
     if not len(held):
         raise InputError("expected drawings to judge by, found none; give more drawings or a val folder")
-    return TrainingData(drawings, Drawings(**{**vars(held), "classes": names}), names, reports)
+    return TrainingData(drawings, Drawings(**{**vars(held), "classes": names}), names, reports, left_out)
+
+
+def _usable(targets: Sequence[str]) -> tuple[str, ...]:
+    """Return the target classes if a checkpoint can name them."""
+    if len(targets) < 2:
+        raise InputError(f"expected at least 2 classes, found {', '.join(targets) or 'none'}")
+    try:
+        return check_labels(list(targets), len(targets))
+    except InputError as error:
+        raise InputError(f"{error}; mend the name of the file, or the line of --classes") from error
+
+
+def _require_all_classes(
+    drawings: Drawings, n_targets: int, left_out: int, reports: Mapping[Path, ReadingReport]
+) -> None:
+    """Refuse to train on a class without drawings, and say what was left out."""
+    counts = np.bincount(drawings.labels, minlength=len(drawings.classes))
+    if left_out and not counts[:n_targets].any():
+        raise InputError(
+            f"expected drawings to train on beside those to judge by, found the same {left_out}; leave out --val, so "
+            "that a share of them is held back, or give a val folder of other drawings"
+        )
+    if empty := [name for name, count in zip(drawings.classes, counts, strict=True) if not count]:
+        bad = [line for report in reports.values() for line in report.bad_lines]
+        why = f"; {left_out} drawings were left out that are among those to judge by" if left_out else ""
+        why += f"; {len(bad)} bad lines were left out: {'; '.join(bad[:3])}" if bad else ""
+        raise InputError(f"expected drawings of every class to train on, found none of {', '.join(empty)}{why}")
 
 
 def fingerprint(data: TrainingData) -> str:

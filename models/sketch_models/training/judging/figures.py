@@ -9,6 +9,9 @@ from sketch_infer.errors import DependencyError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
+"""Endings of a picture's file, in lower case."""
+
 
 def new_figure(width: float, height: float) -> "Figure":
     """Return an empty figure of this size in inches, which no window shows.

@@ -1,14 +1,17 @@
 """The end of a training run: probabilities that mean something, and what the network is good and bad at."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from sketch_infer.checks.evaluation import Evaluation, evaluate
+from sketch_infer.errors import InputError
 from sketch_infer.tables import format_table
-from sketch_models.checkpoint import load_checkpoint, save_checkpoint
+from sketch_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from sketch_models.training.data.files import TrainingData
+from sketch_models.training.data.report import first_few
 from sketch_models.training.judging.accuracy import classify
 from sketch_models.training.judging.calibration import calibrate
 from sketch_models.training.network.fast_path import head_knots
@@ -37,9 +40,10 @@ def finish(checkpoint_file: Path, data: TrainingData, workers: int) -> str:
 
     Raises:
         ModelFileError: if the checkpoint cannot be read.
+        InputError: if it is not of the run's classes.
         OutputError: if it cannot be written.
     """
-    checkpoint = load_checkpoint(checkpoint_file)
+    checkpoint = load_trained(checkpoint_file, data.targets)
     model, metadata = checkpoint.model, dict(checkpoint.metadata)
     knots = head_knots(model.config.time_steps)
     large = model.config.output_size * len(knots) * 2 * model.config.hidden_size > _LARGE_HEAD
@@ -70,6 +74,22 @@ def finish(checkpoint_file: Path, data: TrainingData, workers: int) -> str:
     metadata["metrics"] = ", ".join(f"val_{name} {value:.4f}" for name, value in figures.items())
     save_checkpoint(checkpoint_file, model, data.targets, metadata, torch.float16, knots, head_in_8_bits=large)
     return f"{note}\n{_describe(after, data)}"
+
+
+def load_trained(checkpoint_file: Path, targets: Sequence[str]) -> Checkpoint:
+    """Load the checkpoint that a run has written.
+
+    Raises:
+        ModelFileError: if it cannot be read.
+        InputError: if its classes are not the run's, in the run's order: something else has taken its place.
+    """
+    checkpoint = load_checkpoint(checkpoint_file)
+    if checkpoint.labels != tuple(targets):
+        raise InputError(
+            f"{checkpoint_file}: expected the classes of the run, {first_few(targets)}, found "
+            f"{first_few(checkpoint.labels or ['none'])}; put the run's checkpoint back, or leave out --resume"
+        )
+    return checkpoint
 
 
 def warn_of_imbalance(data: TrainingData, balance: float) -> str | None:
