@@ -63,7 +63,7 @@ def _rows(source: str, file: BinaryIO, table: Any, listener: ReadListener) -> It
 def _columns(source: str, found: list[str]) -> list[str]:
     if "drawing" not in found:
         raise InputError(f"{source}: expected a column drawing, found {', '.join(found) or 'no columns'}")
-    columns = [name for name in ("drawing", "word") if name in found]
+    columns: list[str] = [name for name in ("drawing", "word") if name in found]
     for name in columns:
         if found.count(name) > 1:
             raise InputError(f"{source}: expected one column {name}, found {found.count(name)}; rename the others")

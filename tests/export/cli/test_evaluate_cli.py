@@ -167,3 +167,12 @@ def test_reliability_diagram(sketch_export: Run, checkpoint: Path, data: Path, t
 def top1(text: str) -> float:
     (line,) = [line for line in text.splitlines() if line.startswith("top-1")]
     return float(line.split()[1].rstrip("%"))
+
+
+@pytest.mark.parametrize("option", ["--confusion", "--reliability"])
+def test_a_picture_of_no_known_kind_is_refused_before_the_work(
+    sketch_export: Run, checkpoint: Path, tmp_path: Path, option: str
+) -> None:
+    result = sketch_export("evaluate", checkpoint, tmp_path / "no data", option, tmp_path / "picture.xyz")
+    assert result.exit_code == 2
+    assert "expected a file that ends in .png, .svg, .pdf, found" in result.stderr
