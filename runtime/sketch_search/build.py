@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ import numpy.typing as npt
 
 from sketch_infer.array_types import FloatArray
 from sketch_infer.atomic import write_atomically
-from sketch_infer.errors import InputError, OutputError, writing_errors
+from sketch_infer.errors import InputError, OutputError
 from sketch_infer.readers.sketch import Sketch
 from sketch_infer.writers.partial_lines import PartialLines
 from sketch_search.index import SketchIndex
@@ -77,9 +76,6 @@ class PartialIndex(PartialLines):
     def __enter__(self) -> "PartialIndex":
         super().__enter__()
         try:
-            with writing_errors(self._output), os.scandir(self._target.parent) as entries:
-                # Again, with the lock held: of two runs that start at once, one at least sees the other.
-                self._refuse_others({entry.name for entry in entries if self._pattern.fullmatch(entry.name)})
             self._refuse_changed()
         except BaseException:
             self._own_file.close()

@@ -66,11 +66,10 @@ class PartialLines:
 
     def __enter__(self) -> "PartialLines":
         with writing_errors(self._output):
-            with os.scandir(self._target.parent) as entries:
-                names = {entry.name for entry in entries if self._pattern.fullmatch(entry.name)}
+            is_new = not self.path.exists()
             self._file: BinaryIO = self._own_file.open(final_mode(self._target))
             try:
-                self._refuse_others(names)
+                self._refuse_others(is_new)
                 self._done = _whole_lines(self._file) if self._resume else 0
                 self._file.truncate(self._done)
                 self._file.seek(self._done)
@@ -79,12 +78,17 @@ class PartialLines:
                 raise
         return self
 
-    def _refuse_others(self, names: set[str]) -> None:
-        """Make sure that no partial file of this output that was there before is in the way."""
+    def _refuse_others(self, is_new: bool) -> None:
+        """Make sure that no other partial file of this output is in the way.
+
+        Looked for with the lock held: of two runs that start at once, one at least sees the other.
+        """
+        with os.scandir(self._target.parent) as entries:
+            names = {entry.name for entry in entries if self._pattern.fullmatch(entry.name)}
         others = sorted(self._target.with_name(name) for name in names - {self.path.name})
         if any(map(self._own_file.is_being_written, others)):
             raise OutputError(f"{self._output}: another run is writing it")
-        if self._resume and others and self.path.name not in names:
+        if self._resume and others and is_new:
             raise OutputError(
                 f"{self._output}: expected the command of the interrupted run, found other inputs, model "
                 f"or options; repeat that command, or remove {others[0]}"
