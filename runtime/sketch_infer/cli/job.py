@@ -12,7 +12,7 @@ from sketch_infer.cli.console import note, say, terminal_width
 from sketch_infer.cli.progress import CommandReading
 from sketch_infer.errors import InputError, ParityError, SkippedError
 from sketch_infer.inference.classifier import Classifier, TruncationWarning
-from sketch_infer.inference.stream import classify_sketches, take_block, usable_sketches
+from sketch_infer.inference.stream import classify_usable, take_block, usable_sketches
 from sketch_infer.readers.files import can_be_read_again, read_sketches
 from sketch_infer.readers.sketch import InputFormat, Sketch
 from sketch_infer.strokes.preprocess import to_batch
@@ -100,7 +100,7 @@ class Job:
         length = self._classifier.metadata.sequence_length
         warnings.simplefilter("ignore", TruncationWarning)  # one line at the end says how many were cut
         with self._reading.bar(self._sources if with_bar else ["-"]):
-            for sketches, predictions in classify_sketches(self._classifier, self._sketches, self._reading):
+            for sketches, predictions in classify_usable(self._classifier, self._sketches):
                 if writer:
                     writer.write(sketches, predictions)
                     if flush:  # whoever draws at the other end of a pipe waits for it

@@ -43,8 +43,12 @@ def classify_sketches(
         InputError: if an int8 model gets a value outside of its range, a model of pen points gets a sketch without
             them, or reading fails.
     """
+    return classify_usable(classifier, usable_sketches(classifier, sketches, listener or ReadListener()))
+
+
+def classify_usable(classifier: Classifier, sketches: Iterator[Sketch]) -> Iterator[tuple[list[Sketch], Predictions]]:
+    """Classify what `usable_sketches` gives, as `classify_sketches` does."""
     of_points = classifier.metadata.input_form == POINTS
-    remaining = usable_sketches(classifier, sketches, listener or ReadListener())
 
     def predict(block: list[Sketch]) -> Predictions:
         if of_points:
@@ -54,12 +58,12 @@ def classify_sketches(
 
     with ExitStack() as stack:
         ahead: Executor | None = None
-        block, is_full = take_block(remaining)
+        block, is_full = take_block(sketches)
         while block:
             if not is_full:
                 # All there is, or for now: to read on first would keep the answers waiting.
                 yield block, predict(block)
-                block, is_full = take_block(remaining)
+                block, is_full = take_block(sketches)
                 continue
             if ahead is None:
                 from concurrent.futures import ThreadPoolExecutor  # late, as a few sketches do without it
@@ -67,7 +71,7 @@ def classify_sketches(
                 ahead = stack.enter_context(ThreadPoolExecutor(1, "sketch-infer-ahead"))
             running = ahead.submit(predict, block)
             try:
-                following, is_full = take_block(remaining)
+                following, is_full = take_block(sketches)
             except InputError:
                 # What was read before is answered, too.
                 yield block, running.result()

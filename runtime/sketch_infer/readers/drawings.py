@@ -1,5 +1,6 @@
 """Drawings from any file, in blocks: what is read of them becomes sketches."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, Literal, get_args
 
@@ -122,18 +123,19 @@ def prepare_drawings(
 
 def _checked(record: object) -> object:
     """Return a record with its word as text, or the InputError that it has none."""
-    word = record.get("word") if isinstance(record, dict) else None
-    if word is None or not isinstance(record, dict):
+    if not isinstance(record, dict) or record.get("word") is None:
         return record
+    word = record["word"]
     if isinstance(word, bytes):
-        word = word.decode("utf-8", "replace")
-    if isinstance(word, int):
+        with contextlib.suppress(UnicodeDecodeError):
+            word = word.decode()
+    elif isinstance(word, int) and not isinstance(word, bool):
         word = str(word)
     if not isinstance(word, str):
         return InputError(f"expected a word as text, found {word!r:.40}")
     if len(word) > _MAX_WORD:
         return InputError(f"expected a word of at most {_MAX_WORD} characters, found {len(word)}")
-    return {**record, "word": word}
+    return record if word is record["word"] else {**record, "word": word}
 
 
 def _to_sketches(
