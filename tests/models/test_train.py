@@ -130,7 +130,10 @@ def test_bad_lines_are_counted_and_named(data: Path, tmp_path: Path) -> None:
         (("data", "--resume"), "expected the state of a run to resume, found nothing"),
         (("data", "-o", "nowhere/x.safetensors"), "expected a file in an existing folder"),
         (("data", "-o", "x.pt"), "expected --output as FILE.safetensors, found x.pt"),
-        (("data", "--plot", "x.xyz"), "expected --plot as a file that ends in .png, .svg, .pdf, found x.xyz"),
+        (
+            ("data", "--plot", "x.xyz"),
+            "Invalid value for '--plot': expected a file that ends in .png, .svg, .pdf, found x.xyz",
+        ),
         (("data", "--from", "old.safetensors", "-o", "old.safetensors"), "--output old.safetensors is also an input"),
         (("data", "--teacher", "old.safetensors", "-o", "old.safetensors"), "--output old.safetensors is also an"),
         (("data", "--classes", "old.safetensors", "-o", "./old.safetensors"), "--output old.safetensors is also an"),

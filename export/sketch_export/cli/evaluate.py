@@ -9,13 +9,7 @@ from sketch_export.checks.pictures import plot_confusions, plot_reliability
 from sketch_infer.checks.evaluation import format_evaluations
 from sketch_infer.cli.console import note, provider_option, say, terminal_width
 from sketch_infer.inference.providers import ProviderChoice
-from sketch_models.training.judging.figures import PICTURE_SUFFIXES
-
-
-def _picture(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
-    if path and path.suffix.lower() not in PICTURE_SUFFIXES:
-        raise click.BadParameter(f"expected a file that ends in {', '.join(PICTURE_SUFFIXES)}, found {path}")
-    return path
+from sketch_models.training.judging.figures import check_picture
 
 
 @click.command()
@@ -24,13 +18,13 @@ def _picture(_context: click.Context, _option: click.Parameter, path: Path | Non
 @click.option(
     "--confusion",
     type=click.Path(path_type=Path),
-    callback=_picture,
+    callback=check_picture,
     help="Write a picture of the confusion matrix (.png, .svg, .pdf).",
 )
 @click.option(
     "--reliability",
     type=click.Path(path_type=Path),
-    callback=_picture,
+    callback=check_picture,
     help="Write a picture of the reliability diagram: how often a network is right at each level "
     "of certainty (.png, .svg, .pdf).",
 )

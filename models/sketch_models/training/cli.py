@@ -14,6 +14,7 @@ from sketch_models.checkpoint import Checkpoint
 from sketch_models.included import find_checkpoint
 from sketch_models.training.data.files import TrainingData, read_training_data
 from sketch_models.training.hashing.codes import CODE_LENGTHS, train_codes
+from sketch_models.training.judging.figures import check_picture
 from sketch_models.training.judging.summary import warn_of_imbalance
 from sketch_models.training.options import Options, check_options
 from sketch_models.training.run import load_start, train
@@ -122,6 +123,7 @@ _POSITIVE = click.IntRange(min=1)
 @click.option(
     "--plot",
     type=_FOLDER,
+    callback=check_picture,
     help="Picture of the learning curve (.png, .svg, .pdf). Default: OUTPUT with .png, if matplotlib is installed.",
 )
 @click.option("--provenance", default="", help="Origin of the drawings, recorded in the checkpoint.")

@@ -11,7 +11,6 @@ from sketch_infer.cli.console import refuse_overwriting
 from sketch_models.included import find_checkpoint
 from sketch_models.training.data.augment import Augmentation
 from sketch_models.training.data.files import TrainingData, check_writable
-from sketch_models.training.judging.figures import PICTURE_SUFFIXES
 from sketch_models.training.recipe import Phase, Recipe
 
 
@@ -64,8 +63,6 @@ def check_options(options: Options, written: Sequence[Path]) -> None:
     output, plot = options["output"], options["plot"]
     if output.suffix != ".safetensors":
         raise click.UsageError(f"expected --output as FILE.safetensors, found {output}")
-    if plot and plot.suffix.lower() not in PICTURE_SUFFIXES:
-        raise click.UsageError(f"expected --plot as a file that ends in {', '.join(PICTURE_SUFFIXES)}, found {plot}")
     for path in written:
         check_writable(path)
     if plot and not find_spec("matplotlib"):

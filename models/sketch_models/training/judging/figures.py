@@ -3,14 +3,22 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from sketch_infer.atomic import write_atomically
 from sketch_infer.errors import DependencyError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
-"""Endings of a picture's file, in lower case."""
+_SUFFIXES = (".png", ".svg", ".pdf")
+
+
+def check_picture(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
+    """Refuse, as an option's callback, a file whose ending names no kind of picture that `save_figure` writes."""
+    if path and path.suffix.lower() not in _SUFFIXES:
+        raise click.BadParameter(f"expected a file that ends in {', '.join(_SUFFIXES)}, found {path}")
+    return path
 
 
 def new_figure(width: float, height: float) -> "Figure":
