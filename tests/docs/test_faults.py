@@ -127,12 +127,12 @@ FAULTS: dict[str, Callable[[Place], Outcome]] = {
     "a page of more than 20,000 sketches": lambda p: p.run(
         p.write("most.npy", npy(np.zeros((20_001, 2, 3), np.float32))), output="out.html"
     ),
-    "`sketch-search`: an index that is damaged": lambda place: index_scenes.asked(place, index_scenes.damaged_codes),
-    "`sketch-search`: an index that was cut off": lambda place: index_scenes.asked(place, lambda content: content[:-1]),
-    "`sketch-search`: a file that is no index": lambda place: index_scenes.asked(place, lambda _: b"PK" + bytes(99)),
-    "`sketch-search`: an index of another model": index_scenes.other_model,
-    "`sketch-search`: a model without codes": index_scenes.built_without_codes,
-    "`sketch-search`: a file that is named twice": index_scenes.named_twice,
+    "an index that is damaged": lambda place: index_scenes.asked(place, index_scenes.damaged_codes),
+    "an index that was cut off": lambda place: index_scenes.asked(place, lambda content: content[:-1]),
+    "a file that is no index": lambda place: index_scenes.asked(place, lambda _: b"PK" + bytes(99)),
+    "an index of another model": index_scenes.other_model,
+    "a model without codes": index_scenes.built_without_codes,
+    "a file that is named twice": index_scenes.named_twice,
     "a checkpoint with another tensor, `sketch-export onnx`": lambda place: scenes.export(
         place, make_model().state_dict() | {"fc_mu2.weight": torch.zeros(5, 168)}
     ),
