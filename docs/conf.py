@@ -40,7 +40,7 @@ NAVIGATION = {
         *("install", "sketch-infer", "input", "python", "sketch-search", "web"),
         *("contract", "device", "receipts", "ray", "faults"),
     ),
-    "Your own network": ("export", "int8", "train", "model-card", "quickdraw-40", "quickdraw-345"),
+    "Your own network": ("export", "int8", "train", "model-card", "quickdraw-40", "quickdraw-345", "experiments"),
     "How it works": ("model-file", "proof", "speed", "onnxruntime", "gpu"),
     "Reference": ("api", "contributing", "security", "changelog"),
 }
@@ -50,6 +50,7 @@ PAGES = {
     "models/README.md": "model-card.md",
     "models/quickdraw-40/README.md": "quickdraw-40.md",
     "models/quickdraw-345/README.md": "quickdraw-345.md",
+    "models/EXPERIMENTS.md": "experiments.md",
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
     "CHANGELOG.md": "changelog.md",
