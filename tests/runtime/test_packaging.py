@@ -97,7 +97,7 @@ def test_the_wheel_classifies_in_a_bare_environment(tmp_path: Path) -> None:
         "found = vars(classifier.predict(probes.sketches, input_format='network'))\n"
         "print(compare_outputs('probes', probes.outputs, found).summary)"
     )
-    assert run(bin_folder / "python", "-c", probes).stdout.startswith("PASS: equal to eager PyTorch")
+    assert run(bin_folder / "python", "-c", probes).stdout.startswith("PASS: matches eager PyTorch")
 
     np.save(tmp_path / "strokes.npy", np.zeros((1, 196, 3)))
     compared = run(bin_folder / "sketch-infer", tmp_path / "strokes.npy", "--compare-eager", "weights.pt")

@@ -182,7 +182,7 @@ def test_export_and_verify(sketch_export: Run, sketch_infer: Run, tmp_path: Path
     options = ("--checkpoint", checkpoint, "--labels", tmp_path / "labels.txt")
     result = sketch_export("onnx", *options, "--output", path, "--int8", "--sequence-length", tiny.LENGTH)
     assert result.exit_code == 0, result.output
-    assert "eager PyTorch's shapes and dtypes, and its label for " in result.stdout
+    assert "matches eager PyTorch in shapes, dtypes and the label of " in result.stdout
     result = sketch_export("verify", path, "--checkpoint", checkpoint)
     assert result.exit_code == 0, result.output
     assert "512 drawings" in result.stdout

@@ -121,13 +121,13 @@ class ParityReport:
                 return f"FAIL: {row.case}, {row.output}: {row.problem}"
         worst = max(self.rows, key=lambda row: row.max_scaled)
         where = f" on {self.provider}" if self.provider else ""
-        what = "equal to eager PyTorch in shapes, dtypes and values"
+        what = "matches eager PyTorch in shapes, dtypes and values"
         if worst.tolerance > FP32_TOLERANCE:
-            what = "eager PyTorch's shapes and dtypes, and close to its values"
+            what = "matches eager PyTorch in shapes and dtypes, and is close to its values"
         judged = {row.output: row.top1_agreement for row in self.rows if row.min_agreement}
         if judged:
             bits = f" and {judged[CODE]:.1%} of its codes' bits" if CODE in judged else ""
-            what = f"eager PyTorch's shapes and dtypes, and its label for {judged['logits']:.1%} of drawings{bits}"
+            what = f"matches eager PyTorch in shapes, dtypes and the label of {judged['logits']:.1%} of drawings{bits}"
         difference = f"{worst.max_scaled:.1e} of the row's scale (tolerance {worst.tolerance:.0e})"
         return f"PASS{where}: {what}; largest difference {difference}"
 
