@@ -98,7 +98,7 @@ def main(checkpoint: Path, prepared: Path, classes: Path, output: Path) -> None:
     for part, recipe in {
         "quantization": replace(base, quantization=0.0),
         "centers": replace(base, centers=0.0),
-        "centers of all drawings, not of the middle 90 %": replace(base, kept=1.0),
+        "centers of all drawings, not of the middle 90%": replace(base, kept=1.0),
         "balance": replace(base, balance=0.0),
     }.items():
         layer = train_on(everything, recipe)

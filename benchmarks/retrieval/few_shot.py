@@ -35,7 +35,7 @@ def few_shot(
     Returns:
         map_code and map_embedding of the unseen classes; accuracy of 5 examples of 20 of them, the nearest mean of
         embeddings taken, over 50 random choices; and false_accepts, the share of drawings of the other classes that
-        are as near to a mean as 95 % of those of the taught ones.
+        are as near to a mean as 95% of those of the taught ones.
     """
     others = np.setdiff1d(np.arange(gallery.shape[1]), unseen)
     given, asked = _among(gallery, others), _among(queries, others)

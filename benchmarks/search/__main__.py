@@ -67,7 +67,7 @@ def compare_rates(folder: Path, model: str) -> dict[str, float]:
 
 
 def find_planted(folder: Path, model: str) -> dict[str, dict[str, float]]:
-    """Return what is found of copies among 2,003 drawings, and of wrong labels, 5 % of them."""
+    """Return what is found of copies among 2,003 drawings, and of wrong labels, 5% of them."""
     random = np.random.default_rng(SEED)
     records = planted.read(DATA)
     copied = sorted(random.permutation(len(records))[:200].tolist())

@@ -116,7 +116,7 @@ def export_onnx(
             f"found {network.config.input_size}"
         )
     if network.config.output_size < 2:
-        raise InputError("expected a network of two classes or more, found one: its answer is 100 % for any drawing")
+        raise InputError("expected a network of two classes or more, found one: its answer is 100% for any drawing")
     path = Path(path)
     if path.suffix != ".onnx":
         raise InputError(f"{path}: expected a path that ends in .onnx")

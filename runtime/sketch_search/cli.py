@@ -68,8 +68,8 @@ def _reading_options(command: Decorated) -> Decorated:
             type=click.Choice(ON_ERROR),
             default="stop",
             show_default=True,
-            help="What to do about a drawing or file that cannot be used: stop, or report it, continue, and end with "
-            "exit code 1.",
+            help="What to do about a drawing or file that cannot be used: stop, or skip it, report it, and exit with "
+            "code 1 in the end.",
         ),
         click.option("-q", "--quiet", is_flag=True, help="Print no notes and no progress bar."),
     )
@@ -133,19 +133,19 @@ def query(reading: Reading, index: Path, k: int, format_: Format | None, html: P
 @_index_argument
 @_result_options
 def duplicates(index: Path, format_: Format | None, html: Path | None) -> None:
-    """Find drawings of INDEX that are the same one.
+    """Find groups of drawings in INDEX that are the same drawing.
 
-    Their lines are nowhere more than 4 units apart where the longer side is 255. A mirrored drawing is another one.
+    Their lines are nowhere more than 4 units apart if the longer side is 255. A mirrored drawing is not the same.
     """
     commands.duplicates(index, format_, html)
 
 
 @main.command()
 @_index_argument
-@click.option("--limit", type=click.IntRange(min=1), help="Print only so many, the most suspicious.")
+@click.option("--limit", type=click.IntRange(min=1), help="Print only this many, the most suspicious ones.")
 @_result_options
 def suspects(index: Path, limit: int | None, format_: Format | None, html: Path | None) -> None:
-    """Find drawings of INDEX whose neighbors carry another word: they are probably labeled wrongly."""
+    """Find drawings of INDEX that are probably labeled wrongly: their neighbors have another label."""
     commands.suspects(index, limit, format_, html)
 
 

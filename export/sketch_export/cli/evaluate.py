@@ -39,7 +39,7 @@ from sketch_models.training.judging.figures import check_picture
     "May be given several times.",
 )
 @click.option(
-    "--unfinished", is_flag=True, help="Also print the accuracy after 25, 50 and 75 % of each drawing's points."
+    "--unfinished", is_flag=True, help="Also print the accuracy after 25, 50 and 75% of each drawing's points."
 )
 @provider_option
 def evaluate(

@@ -42,7 +42,7 @@ from sketch_models import Checkpoint, SketchRNN, load_checkpoint
 @click.option(
     "--sequence-length",
     type=click.IntRange(min=1),
-    help=f"Points per sketch that a checkpoint without a config was trained on, if not {PUBLISHED_LENGTH}.",
+    help=f"Points per sketch, if the checkpoint does not record it and it is not {PUBLISHED_LENGTH}.",
 )
 @expected_option
 @click.option("--initial-state", is_flag=True, help="Add h_0 and c_0, the LSTM's initial state, as inputs.")
@@ -56,7 +56,7 @@ from sketch_models import Checkpoint, SketchRNN, load_checkpoint
     type=click.Choice(GRAPH_CHOICES),
     default="fast",
     show_default=True,
-    help="fast skips padding. plain has PyTorch's own operations one for one, for inspection.",
+    help="fast skips padding. plain has PyTorch's own operations one for one, for engines other than ONNX Runtime.",
 )
 @click.option(
     "--input",
@@ -64,7 +64,8 @@ from sketch_models import Checkpoint, SketchRNN, load_checkpoint
     type=click.Choice(INPUT_FORMS),
     default=STROKES,
     show_default=True,
-    help="points for a file that takes pen points as a device samples them and prepares them itself: docs/contract.md.",
+    help="What the file takes: strokes that are prepared already, or pen points, which it prepares itself "
+    "(docs/contract.md).",
 )
 @sign_key_option("the file")
 @report_option

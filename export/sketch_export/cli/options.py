@@ -18,7 +18,7 @@ checkpoint_path = click.Path(path_type=Path)
 expected_option = click.option(
     "--expected",
     type=click.Path(path_type=Path),
-    help="Your own network's answers, an .npz file of strokes and logits or log_probs: exit 1 if SketchRNN's differ.",
+    help="An .npz file of strokes and your own network's logits or log_probs for them: exit 1 if SketchRNN's differ.",
 )
 
 

@@ -16,7 +16,8 @@ from sketch_infer.errors import ParityError
     "--verify-key",
     metavar="KEY",
     type=click.Path(path_type=Path),
-    help="Refuse receipts that the owner of this Ed25519 public key (PEM) did not sign (needs cryptography).",
+    help="Refuse receipts that the owner of this Ed25519 public key (PEM) did not sign (needs the package "
+    "cryptography).",
 )
 def receipts(paths: tuple[Path, ...], verify_key: Path | None) -> None:
     """Make one table of the receipts of many devices.

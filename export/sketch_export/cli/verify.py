@@ -31,7 +31,9 @@ from sketch_models import load_checkpoint
 
 @click.command()
 @click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--checkpoint", type=checkpoint_path, required=True, help="The weights that MODELS must have.")
+@click.option(
+    "--checkpoint", type=checkpoint_path, required=True, help="The checkpoint that MODELS were exported from."
+)
 @click.option(
     "--strokes",
     help="Also compare on the sketches in this file (.npy, .ndjson, .ndjson.gz). For a folder of labeled "
@@ -40,7 +42,7 @@ from sketch_models import load_checkpoint
 @click.option(
     "--layers",
     is_flag=True,
-    help="Also compare every tensor that eager PyTorch has too, and mark the first that differs.",
+    help="Also compare every intermediate tensor that exists in eager PyTorch, and mark the first that differs.",
 )
 @expected_option
 @report_option

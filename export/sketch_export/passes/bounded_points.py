@@ -21,7 +21,7 @@ from sketch_infer.model.contract.tensors import INT8_RANGE
 from sketch_infer.strokes.preprocess import INPUT_SIZE
 
 _PIECES = 2
-"""With one, 0.3 % more real drawings changed their label; four were no better than two."""
+"""With one, 0.3% more real drawings changed their label; four were no better than two."""
 
 _COPY = 16
 """How much smaller than a piece the copy for the weights' remainders is."""

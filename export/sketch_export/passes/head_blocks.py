@@ -20,7 +20,7 @@ BLOCK_STEPS = 64
 were no faster."""
 
 INT8_BLOCK_STEPS = 32
-"""Each block has scales of its own: with twice as many steps, 0.1 % more drawings changed their label."""
+"""Each block has scales of its own: with twice as many steps, 0.1% more drawings changed their label."""
 
 QUANTIZED_MATMUL = "MatMulInteger"
 

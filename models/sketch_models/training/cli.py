@@ -41,10 +41,10 @@ _POSITIVE = click.IntRange(min=1)
 @click.option(
     "--unrecognized",
     is_flag=True,
-    help='Train on drawings with "recognized": false, too, if those to judge by have such.',
+    help='Also train on drawings with "recognized": false. Use it if the drawings to be classified will be as rough.',
 )
 @click.option("--classes", type=_FOLDER, help="Text file with one class per line. Default: DATA's file names.")
-@click.option("--pretrain", type=_FOLDER, help="Folder of further classes to learn strokes from.")
+@click.option("--pretrain", type=_FOLDER, help="Folder of drawings of other classes, to pretrain on.")
 @click.option(
     "--pretrain-epochs", default=14, type=click.IntRange(min=0), help="Epochs over all classes, with --pretrain."
 )
@@ -53,41 +53,41 @@ _POSITIVE = click.IntRange(min=1)
     "from_checkpoints",
     multiple=True,
     type=_FOLDER,
-    help="Checkpoint to start from, a file or quickdraw-345 or quickdraw-40; classes with the same name keep their "
-    "weights. Of several, the mean is taken.",
+    help="Checkpoint to start from: a file, quickdraw-345 or quickdraw-40. Classes with the same name keep their "
+    "weights. If given several times, the weights are averaged.",
 )
 @click.option(
     "--teacher",
     multiple=True,
     type=_FOLDER,
-    help="Checkpoint of the same classes, whose answers are learned beside the labels (distillation); of several, the "
-    "mean of their probabilities.",
+    help="Checkpoint of the same classes, whose answers are learned as well as the labels (distillation). If given "
+    "several times, the probabilities are averaged.",
 )
 @click.option(
     "--codes",
     type=click.Choice(CODE_LENGTHS),
-    help="Train no classes: add a hash layer for codes of so many bits to the checkpoint of --from.",
+    help="Instead of training classes, add a hash layer for codes of this many bits to the checkpoint of --from.",
 )
 @click.option(
     "--epochs",
     default=30,
     type=click.IntRange(min=0),
-    help="Epochs over DATA's classes (and --further-share); 0 judges and calibrates what --from gives.",
+    help="Epochs over DATA's classes (and --further-share). 0 only evaluates and calibrates the checkpoint of --from.",
 )
 @click.option(
-    "--further-share", default=0.2, type=click.FloatRange(0, 1), help="Share of --pretrain to read in these epochs."
+    "--further-share", default=0.2, type=click.FloatRange(0, 1), help="Share of --pretrain to include in --epochs."
 )
 @click.option(
     "--learning-rate",
     default=2e-3,
     type=click.FloatRange(0, min_open=True),
-    help="Highest learning rate of the first phase.",
+    help="Peak learning rate; with --pretrain, of the pretraining.",
 )
 @click.option(
     "--fine-learning-rate",
     default=1e-3,
     type=click.FloatRange(0, min_open=True),
-    help="Highest learning rate after it.",
+    help="Peak learning rate after the pretraining.",
 )
 @click.option(
     "--dropout", default=0.4, type=click.FloatRange(0, 1, max_open=True), help="Dropout between LSTM and head."
@@ -103,7 +103,7 @@ _POSITIVE = click.IntRange(min=1)
     "--balance",
     default=0.7,
     type=click.FloatRange(0, 1),
-    help="1: every class is read equally often; 0: every drawing.",
+    help="1: every class is used equally often; 0: every drawing is.",
 )
 @click.option(
     "--batch-size", default=256, type=_POSITIVE, help="Largest batch size; small data sets use smaller batches."

@@ -126,7 +126,7 @@ def provider_option(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Choice(PROVIDER_CHOICES),
         default="auto",
         show_default=True,
-        help="Where to run. auto takes CUDA if it starts, otherwise the CPU; cuda fails if CUDA does not start.",
+        help="Where to run. auto uses CUDA if it starts, otherwise the CPU; cuda fails if CUDA does not start.",
     )(command)
 
 
@@ -152,8 +152,8 @@ def sign_key_option(what: str) -> Callable[[Callable[..., Any]], Callable[..., A
         "--sign-key",
         metavar="KEY",
         type=click.Path(path_type=Path),
-        help=f"Sign {what} with this Ed25519 private key (PEM): the signature is written to FILE.sig (needs "
-        "cryptography).",
+        help=f"Sign {what} with this Ed25519 private key (PEM). The signature is written to FILE.sig (needs the "
+        "package cryptography).",
     )
 
 

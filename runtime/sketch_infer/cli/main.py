@@ -86,20 +86,20 @@ def _print_models(context: click.Context, _option: click.Parameter, wanted: bool
 @click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
-    help="Which version of an installed model to use: fp32, the default, equals PyTorch to 1e-5; int8 is smaller and "
-    "faster.",
+    help="Which version of an installed model to use: fp32, the default, matches PyTorch to within 1e-5; int8 is "
+    "smaller and faster.",
 )
 @click.option(
     "--labels",
     metavar="WORDS",
-    help="Choose among these classes of the model only: a list such as cat,dog,tree, or a text file with one per line. "
-    "Their probabilities sum to 1.",
+    help="Choose only among these of the model's classes: a list such as cat,dog,tree, or a text file with one per "
+    "line. Their probabilities sum to 1.",
 )
 @click.option(
     "--reject",
     is_flag=True,
     help="Give no label (null, or 'none of these') to drawings that are probably none of the model's classes: those "
-    "whose top probability is below that of 95 % of its validation drawings. Not with --labels.",
+    "whose top probability is below that of 95% of its validation drawings. Not with --labels.",
 )
 @provider_option
 @click.option(
@@ -130,8 +130,8 @@ def _print_models(context: click.Context, _option: click.Parameter, wanted: bool
     type=click.Choice(ON_ERROR),
     default="stop",
     show_default=True,
-    help="What to do about a sketch or file that cannot be used: stop, or report it, continue, and end with exit code "
-    "1.",
+    help="What to do about a sketch or file that cannot be used: stop, or skip it, report it, and exit with code 1 "
+    "in the end.",
 )
 @click.option(
     "--resume", is_flag=True, help="Continue where an interrupted run of the same command stopped (.jsonl output only)."
@@ -139,8 +139,8 @@ def _print_models(context: click.Context, _option: click.Parameter, wanted: bool
 @click.option(
     "--evaluate",
     is_flag=True,
-    help="Print accuracy, overall and per class, and calibration instead of predictions. The true class is a drawing's "
-    "word, or else the name of its file.",
+    help="Instead of predictions, print accuracy (overall and per class) and calibration. The true class is a "
+    "drawing's word or, without one, the name of its file.",
 )
 @click.option(
     "--batch-size",
@@ -161,14 +161,15 @@ def _print_models(context: click.Context, _option: click.Parameter, wanted: bool
 @click.option(
     "--self-check",
     is_flag=True,
-    help="Do not classify, but check that the model gives PyTorch's recorded answers on this device.",
+    help="Instead of classifying, check that the model gives PyTorch's recorded answers on this device.",
 )
 @report_option
 @click.option(
     "--attest",
     metavar="RECEIPT",
     type=click.Path(path_type=Path),
-    help="With --self-check: also write a receipt of it, a small .json file, whether it passes or not. "
+    help="With --self-check: also write a receipt, a small .json file with the result, whether the check passes or "
+    "not. "
     "`sketch-export receipts` combines the receipts of many devices into one table.",
 )
 @sign_key_option("the receipt")
@@ -176,8 +177,8 @@ def _print_models(context: click.Context, _option: click.Parameter, wanted: bool
     "--verify-key",
     metavar="KEY",
     type=click.Path(path_type=Path),
-    help="Use the model file only if the owner of this Ed25519 public key (PEM) signed it: its signature is in "
-    "FILE.sig (needs cryptography).",
+    help="Refuse the model file unless the owner of this Ed25519 public key (PEM) signed it. The signature is read "
+    "from FILE.sig (needs the package cryptography).",
 )
 @click.option("--list-labels", is_flag=True, help="Print the model's classes, one per line, and exit.")
 @click.option(
@@ -185,8 +186,8 @@ def _print_models(context: click.Context, _option: click.Parameter, wanted: bool
     type=click.Choice(["local", "ray"]),
     default="local",
     show_default=True,
-    help="Where the work runs: in this process, or on Ray Data, on this machine or a cluster; --output is then a "
-    "folder of Parquet shards (docs/ray.md; needs ray and pyarrow).",
+    help="Where the work runs: local is this process; ray is Ray Data, on this machine or a cluster. With ray, "
+    "--output is a folder of Parquet shards (docs/ray.md; needs ray and pyarrow).",
 )
 @click.option(
     "--ray-address",
@@ -225,12 +226,12 @@ def _print_models(context: click.Context, _option: click.Parameter, wanted: bool
 def main(**values: Any) -> None:
     """Classify the drawings in STROKES.
 
-    STROKES are files, folders of files, or - for standard input. Supported are .npy and .npz arrays of rows
+    STROKES are files, folders of files, or - for standard input. Supported formats are .npy and .npz arrays of rows
     (dx, dy, pen), one sketch (T, 3) or many (N, T, 3); drawings in Quick, Draw!'s format, as .ndjson or .ndjson.gz with
     one JSON object per line, or as .bin; and .parquet tables with a column named drawing.
 
-    Exit codes: 0 success; 1 a check failed, CUDA did not start, or sketches were skipped; 2 wrong usage or unusable
-    input.
+    Exit codes: 0 success; 1 a check failed, CUDA or Ray did not start, a package is missing, sketches were skipped, or
+    the run was interrupted; 2 wrong usage, or input or output that cannot be used.
     """
     options = Options(**values)
     check_combination(click.get_current_context(), options)

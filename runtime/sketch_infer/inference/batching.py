@@ -19,10 +19,10 @@ from sketch_infer.strokes.preprocess import n_points, to_batch
 
 DEFAULT_BATCH_SIZE = 16
 """Sketches per call into ONNX Runtime: enough rows for full speed of a matrix product, few enough to be of one length
-and to stay in the caches (12, 24 and 32 were 1 to 5 % slower)."""
+and to stay in the caches (12, 24 and 32 were 1 to 5% slower)."""
 
 INT8_BATCH_SIZE = 6
-"""The same in int8, whose kernels take six rows at a time: 9 % faster than 16, 8 and 12 are 7 % faster."""
+"""The same in int8, whose kernels take six rows at a time: 9% faster than 16, 8 and 12 are 7% faster."""
 
 CUDA_BATCH_SIZE = 256
 """The same on CUDA, where 16 rows leave a GPU idle. Not measured: this project has not been run on one."""

@@ -30,7 +30,7 @@ _DENSE_STEP = 20.0
 _DENSE_KEPT = 0.65
 """A dense drawing has that many points or more, that far apart on average or less, in units of `SIDE`, and the recipe
 keeps a smaller share of them. Of 100,000 simplified drawings that is none; of 15,800 raw ones whose points were rounded
-to whole numbers from 0 to 255, 98.6 %."""
+to whole numbers from 0 to 255, 98.6%."""
 GRID = 2.0**32
 """Lengths are rounded to whole multiples of 1 / GRID: integer sums are exact, whatever is summed before."""
 

@@ -5,7 +5,7 @@ export function byId<T extends HTMLElement>(id: string): T {
 }
 
 export function percent(share: number): string {
-  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}%`;
 }
 
 export function megabytes(bytes: number): string {

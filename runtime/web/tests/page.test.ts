@@ -42,7 +42,7 @@ describe("the page", () => {
     expect(await page.locator("#verdict").textContent()).toBe("Passed: answers as PyTorch does");
     const facts = await page.locator("#facts").textContent();
     expect(facts).toMatch(/allowed 1e-5/);
-    expect(facts).toMatch(/100 % of 13 probes/);
+    expect(facts).toMatch(/100% of 13 probes/);
     const file = readFileSync(`${ROOT}../../dist/points.onnx`);
     expect(facts).toContain(`${file.subarray(-64).toString().slice(0, 12)}… ok`);
     const url = await page.evaluate(() => fetch("./sw.js").then((file) => file.text()));

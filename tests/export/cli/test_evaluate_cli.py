@@ -124,7 +124,7 @@ def test_drawings_of_other_classes(sketch_export: Run, checkpoint: Path, data: P
     assert "6 drawings of other classes: others" in result.stdout  # ant is none of them
     rows = [line.split() for line in result.stdout.splitlines()[-3:]]
     assert rows[0][0] == "AUROC"
-    assert rows[1][-2:] == ["-", "0.0%"]  # a random network is never as sure as 99 %
+    assert rows[1][-2:] == ["-", "0.0%"]  # a random network is never as sure as 99%
     assert rows[2][-2:] == ["-", "100.0%"]
     for word in ("zebra", "yak"):
         (others / f"{word}.ndjson").unlink()

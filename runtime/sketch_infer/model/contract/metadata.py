@@ -53,7 +53,7 @@ class ModelMetadata:
         tolerance: the bounds that the file was proven to meet, by name.
         tool_versions: versions of the packages that made the file.
         probes: sketches with eager PyTorch's outputs.
-        reject_below: probability of the most likely class below which a drawing is probably none of the classes; 95 %
+        reject_below: probability of the most likely class below which a drawing is probably none of the classes; 95%
             of the validation drawings are above. None if unknown.
         code_bits: length of a sketch's code and embedding; None for a model without them.
     """
