@@ -20,6 +20,7 @@ from sketch_infer.model.onnx_header import read_header
 from sketch_infer.readers.files import read_sketches
 from sketch_infer.readers.listener import CollectingListener, ReadListener
 from sketch_infer.readers.sketch import INPUT_FORMATS, InputFormat
+from sketch_infer.untrusted import one_line
 from sketch_search.duplicates import find_duplicates
 from sketch_search.index import SketchIndex
 from sketch_search.suspects import find_suspects
@@ -79,7 +80,7 @@ def check_message(error: SketchError, start: str = "") -> None:
     """Check that an error is one line that begins with the file's name and can do nothing to a terminal."""
     text = str(error)
     assert text.startswith(start), f"does not name the file: {text!r}"
-    assert text.isprintable(), f"not one line: {text!r}"
+    assert text == one_line(text), f"not one line: {text!r}"
 
 
 def _reader(name: str, formats: tuple[InputFormat, ...]) -> Callable[[bytes], None]:
