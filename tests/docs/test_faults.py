@@ -32,37 +32,41 @@ ABSOLUTE = np.array([[x, 90 + 2 * x % 40, x == 60] for x in range(10, 61, 5)] + 
 
 FAULTS: dict[str, Callable[[Place], Outcome]] = {
     "a file that is not there": lambda place: place.run("none.npy"),
+    "one of several files is not there, `--on-error skip`": lambda place: place.run("none.npy", "good.ndjson", *SKIP),
+    "a file in a folder that may not be entered": scenes.locked_file,
+    "a file of another kind": lambda place: place.run(place.write("notes.txt", b"")),
     "a folder without sketches": lambda place: place.run("empty"),
-    "a link in a folder that leads nowhere": lambda place: place.run(scenes.lost_link(place)),
-    "a link in a folder that leads nowhere, `--on-error skip`": lambda place: place.run(scenes.lost_link(place), *SKIP),
     "a folder in a folder that cannot be read": scenes.locked_folder,
     "a pipe in a folder": scenes.pipe_in_folder,
-    "a file of another kind": lambda place: place.run(place.write("notes.txt", b"")),
+    "a link in a folder that leads nowhere": lambda place: place.run(scenes.lost_link(place)),
+    "a link in a folder that leads nowhere, `--on-error skip`": lambda place: place.run(scenes.lost_link(place), *SKIP),
+    "a file whose name commands a terminal, `--on-error skip`": lambda place: place.run(scenes.names(place), *SKIP),
+    "no standard input": lambda place: scenes.in_shell(place, "COMMAND - --output out.csv <&-"),
     "an array that was cut off": lambda p: p.run(p.write("short.npy", npy(np.zeros((9, 24, 3)))[:-50])),
     "an array whose header is damaged": lambda p: p.run(
         p.write("header.npy", b"\x93NUMPY\x01\x00\x10\x00{'descr': ((((")
     ),
     "an array whose header claims 2^40 rows": lambda place: place.run(place.write("claims.npy", HUGE)),
-    "an archive with pickled objects": scenes.pickled,
     "an archive that was cut off": scenes.short_npz,
+    "an archive with pickled objects": scenes.pickled,
     "NaN in an array": lambda place: place.run(scenes.nan(place)),
     "NaN in an array, `--on-error skip`": lambda place: place.run(scenes.nan(place), *SKIP),
-    "a line that is no drawing": lambda place: place.run(scenes.bad_line(place)),
-    "a line that is no drawing, `--on-error skip`": lambda place: place.run(scenes.bad_line(place), *SKIP),
-    "drawings in a JSON array": lambda p: p.run(p.write("array.ndjson", f"[{LINE}]".replace("\n", "").encode())),
-    "text in UTF-16": lambda p: p.run(p.write("wide.ndjson", LINE.encode("utf-16"))),
     "absolute coordinates as rows": lambda p: p.run(p.write("absolute.npy", npy(ABSOLUTE))),
     "rows padded with -1": lambda p: p.run(
         p.write("padded.npy", npy(np.where(ABSOLUTE.any(-1, keepdims=True), ABSOLUTE, -1)))
     ),
+    "a line that is no drawing": lambda place: place.run(scenes.bad_line(place)),
+    "a line that is no drawing, `--on-error skip`": lambda place: place.run(scenes.bad_line(place), *SKIP),
+    "drawings in a JSON array": lambda p: p.run(p.write("array.ndjson", f"[{LINE}]".replace("\n", "").encode())),
+    "text in UTF-16": lambda p: p.run(p.write("wide.ndjson", LINE.encode("utf-16"))),
     "a stroke that may be points or columns": lambda p: p.run(
         p.write("either.ndjson", json.dumps({"drawing": [[[1, 2, 3, 4]] * 4]}).encode())
     ),
     "a drawing of one point": lambda p: p.run(p.write("dot.ndjson", b'{"drawing": [[[1], [2]]]}\n')),
-    "a line without an end": lambda p: p.run(p.write("endless.ndjson", b"[" * 5_000_000)),
     "a drawing with too many points": lambda p: p.run(
         p.write("dense.ndjson", json.dumps({"drawing": [[list(range(60_000))] * 2]}).encode())
     ),
+    "a line without an end": lambda p: p.run(p.write("endless.ndjson", b"[" * 5_000_000)),
     "a gzip file that was cut off": lambda place: place.run(scenes.short_gzip(place)),
     "a gzip file that was cut off, `--on-error skip`": lambda place: place.run(scenes.short_gzip(place), *SKIP),
     "a binary file that was cut off, `--on-error skip`": lambda p: p.run(
@@ -73,30 +77,38 @@ FAULTS: dict[str, Callable[[Place], Outcome]] = {
     "a `.parquet` input without pyarrow": lambda p: scenes.without(
         "pyarrow", p, p.write("table.parquet", b""), output="out.csv"
     ),
-    "one of several files is not there, `--on-error skip`": lambda place: place.run("none.npy", "good.ndjson", *SKIP),
-    "a file whose name commands a terminal, `--on-error skip`": lambda place: place.run(scenes.names(place), *SKIP),
-    "a file in a folder that may not be entered": scenes.locked_file,
-    "a word that is no class, `--evaluate`": lambda p: p.run(
-        p.write("words.ndjson", LINE.replace("cat", "zebra").encode()), "--evaluate"
-    ),
-    "a label that the model does not have, `--labels`": lambda p: p.run("strokes.npy", "--labels", "cat,doge"),
-    "a model without a threshold, `--reject`": lambda p: p.run("strokes.npy", "--reject"),
-    "no standard input": lambda place: scenes.in_shell(place, "COMMAND - --output out.csv <&-"),
     "a model file that is not there": lambda place: place.run("strokes.npy", "--model", "none.onnx"),
     "a model file that is damaged": lambda p: p.run("strokes.npy", "--model", p.write("damaged.onnx", b"\x08\x08no")),
     "a model file with an operator that we never export": lambda p: p.run(
         "strokes.npy", "--model", scenes.other_operator(p)
     ),
+    "strokes for a model that reads pen points": lambda p: p.run("strokes.npy", "--model", str(tiny.OF_POINTS)),
+    "a word that is no class, `--evaluate`": lambda p: p.run(
+        p.write("words.ndjson", LINE.replace("cat", "zebra").encode()), "--evaluate"
+    ),
+    "a label that the model does not have, `--labels`": lambda p: p.run("strokes.npy", "--labels", "cat,doge"),
+    "a model without a threshold, `--reject`": lambda p: p.run("strokes.npy", "--reject"),
     "a model file without a signature, `--verify-key`": scenes.unsigned,
     "a model file that was relabeled and hashed again, `--verify-key`": scenes.relabeled,
     "a file that is no key, `--verify-key`": lambda p: p.run("strokes.npy", "--verify-key", "good.ndjson"),
     "no cryptography, `--verify-key`": lambda p: scenes.without(
         "cryptography", p, "strokes.npy", "--verify-key", "k.pem"
     ),
-    "strokes for a model that reads pen points": lambda p: p.run("strokes.npy", "--model", str(tiny.OF_POINTS)),
     "CUDA that does not start, `--provider cuda`": lambda place: place.run("strokes.npy", "--provider", "cuda"),
     "an int8 model on CUDA, `--provider cuda`": lambda p: p.run(
         "strokes.npy", "--model", scenes.int8(p), "--provider", "cuda"
+    ),
+    "an output that is an input": lambda place: scenes.in_shell(
+        place, "COMMAND strokes.npy --format csv --output strokes.npy"
+    ),
+    "an output folder that is not there": lambda place: scenes.in_shell(
+        place, "COMMAND strokes.npy --output none/out.csv"
+    ),
+    "a `.parquet` output without pyarrow": lambda place: scenes.without(
+        "pyarrow", place, "strokes.npy", output="out.parquet"
+    ),
+    "a page of more than 20,000 sketches": lambda p: p.run(
+        p.write("most.npy", npy(np.zeros((20_001, 2, 3), np.float32))), output="out.html"
     ),
     "a disk that fills up": lambda place: scenes.full(place, "out.csv"),
     "a disk that fills up, `.jsonl`": lambda place: scenes.full(place, "out.jsonl"),
@@ -111,22 +123,10 @@ FAULTS: dict[str, Callable[[Place], Outcome]] = {
     "a terminal that is closed": lambda place: scenes.interrupted(place, signal.SIGHUP, "out.json"),
     "`kill -9`, `.jsonl`": lambda place: scenes.interrupted(place, signal.SIGKILL),
     "`--resume` with other inputs": scenes.resumed_with_others,
+    "`--resume` from a pipe": scenes.resumed_from_pipe,
     "a second run that writes the same `.jsonl` file": scenes.second_run,
     "a second run that writes the same `.jsonl` file from other inputs": lambda p: scenes.second_run(p, "good.ndjson"),
-    "`--resume` from a pipe": scenes.resumed_from_pipe,
     "`--resume` in a folder where another user has put the lines": scenes.resumed_planted,
-    "an output that is an input": lambda place: scenes.in_shell(
-        place, "COMMAND strokes.npy --format csv --output strokes.npy"
-    ),
-    "an output folder that is not there": lambda place: scenes.in_shell(
-        place, "COMMAND strokes.npy --output none/out.csv"
-    ),
-    "a `.parquet` output without pyarrow": lambda place: scenes.without(
-        "pyarrow", place, "strokes.npy", output="out.parquet"
-    ),
-    "a page of more than 20,000 sketches": lambda p: p.run(
-        p.write("most.npy", npy(np.zeros((20_001, 2, 3), np.float32))), output="out.html"
-    ),
     "an index that is damaged": lambda place: index_scenes.asked(place, index_scenes.damaged_codes),
     "an index that was cut off": lambda place: index_scenes.asked(place, lambda content: content[:-1]),
     "a file that is no index": lambda place: index_scenes.asked(place, lambda _: b"PK" + bytes(99)),
