@@ -48,6 +48,7 @@ class RowForm:
     note: str = ""
 
 
+@np.errstate(over="ignore", invalid="ignore")  # wide floats overflow, a signaling NaN warns; `prepare` refuses both
 def recognize(sketches: Sequence[Array], input_format: RowFormat = "auto") -> RowForm:
     """Find out what rows are.
 

@@ -124,6 +124,15 @@ def test_stroke_5_ends_at_its_end_row_or_before_zeros(tmp_path: Path) -> None:
     assert_samples(read(tmp_path, padded(end_is_a_point))[0])
 
 
+def test_a_signaling_nan_is_refused_without_a_warning(tmp_path: Path) -> None:
+    three = differences(DRAWINGS[0])
+    for rows in (three, stroke_5(three)):
+        rows[3].view(np.uint64)[0] = 0x7FF0_0000_0000_0001
+        found, heard = read(tmp_path, rows)
+        assert not found
+        assert "expected finite values" in heard.messages[0]
+
+
 @pytest.mark.parametrize("scale", [1, 1 / 255, 2.5])
 @pytest.mark.parametrize("center", [0, 127.5])
 def test_absolute_points_are_refused(tmp_path: Path, scale: float, center: float) -> None:
