@@ -1,9 +1,11 @@
 """Strokes as lists of points, as columns, as arrays and as objects are the same drawing, or are refused."""
 
+import array
 import json
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -22,6 +24,35 @@ def points(*times: int) -> list[list[list[int]]]:
     return [[[x, y, *times] for x, y in zip(*stroke, strict=True)] for stroke in COLUMNS]
 
 
+RECORD = [("t", "f4"), ("x", "f4"), ("y", "f4")]
+
+
+class Timed(NamedTuple):
+    t: float
+    x: float
+    y: float
+
+
+class Tensor:
+    """What PyTorch's do here."""
+
+    def __init__(self, values: list[int]) -> None:
+        self.values = values
+
+    def tolist(self) -> list[int]:
+        return self.values
+
+
+class Vector:
+    """What graphics libraries have."""
+
+    def __init__(self, values: list[int]) -> None:
+        self.values = values
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.values)
+
+
 FORMS: dict[str, Callable[[], Any]] = {
     "pairs": points,
     "triples": lambda: points(7),
@@ -35,6 +66,17 @@ FORMS: dict[str, Callable[[], Any]] = {
     "columns by name": lambda: [{"x": x, "y": y} for x, y in COLUMNS],
     "all columns by name": lambda: {"x": [x for x, _ in COLUMNS], "y": [y for _, y in COLUMNS]},
     "with a stroke without points": lambda: [*points(), []],
+    "named records": lambda: [np.array([(7, *point) for point in stroke], RECORD) for stroke in points()],
+    "named tuples": lambda: [[Timed(7, *point) for point in stroke] for stroke in points()],
+    "tensors": lambda: [[Tensor(point) for point in stroke] for stroke in points()],
+    "machine arrays": lambda: [[array.array("f", point) for point in stroke] for stroke in points()],
+    "bytes": lambda: [[bytes(point) for point in stroke] for stroke in points()],
+    "queues": lambda: [[deque(point) for point in stroke] for stroke in points()],
+    "columns as queues": lambda: [[deque(column) for column in stroke] for stroke in COLUMNS],
+    "vectors": lambda: [[Vector(point) for point in stroke] for stroke in points()],
+    "pens that only end a stroke": lambda: [
+        [{"x": x, "y": y, "pen": at == len(stroke)} for at, (x, y) in enumerate(stroke, 1)] for stroke in points()
+    ],
 }
 
 
@@ -69,6 +111,14 @@ def test_points_with_times_are_raw_as_columns_with_times_are(tmp_path: Path) -> 
     np.testing.assert_array_equal(plain.strokes, drawing_to_sketch(COLUMNS))
 
 
+def test_a_square_is_four_points_and_times_are_times() -> None:
+    square = [[10, 10], [90, 10], [90, 90], [10, 90]]
+    assert to_columns([[square]]) == [[[[10, 90, 90, 10], [10, 10, 90, 90]]]]
+    assert to_columns([[[[0, 0], [1, 0], [1, 1], [0, 1]]]]) == [[[[0, 1, 1, 0], [0, 0, 1, 1]]]]
+    for times in ([0, 16, 33, 50, 66, 83], [0] * 6, [1, 1, 2, 2, 3, 3], [0.0, 0.5, 1.0, 1.0, 1.5, 2.0], [None] * 6):
+        assert to_columns([[[SIX, SIX, times]]]) == [[[SIX, SIX, times]]]
+
+
 def test_two_or_three_lists_are_columns() -> None:
     for stroke in ([[1, 2], [3, 4]], [[1, 2, 3], [4, 5, 6]], [[1, 2], [3, 4], [5, 6]]):
         assert to_columns([[stroke]]) == [[stroke]]
@@ -80,9 +130,26 @@ def test_many_columns_are_columns_and_points_of_many_values_points() -> None:
     assert to_columns([points(7, 8)])[0][1] == [[200, 210], [30, 44], [7, 7], [8, 8]]
 
 
+FLAGS = [0, 0, 1, 0, 0, 1]
+SIX = list(range(6))
+XYTP = [[0, 100], [50, 60], [0, 16], [0.5, 0.5]]
+"""One stroke of two points: x, y, time and pressure."""
+
+
 @pytest.mark.parametrize(
     ("drawing", "words"),
     [
+        ([XYTP], "4 lists of 2 values, which could be either"),
+        ([XYTP, XYTP, []], "could be either"),
+        ([[*XYTP, [3, 4]]], "5 lists of 2 values, which could be either"),
+        ([[SIX, SIX, FLAGS]], "stroke 0, found 0 and 1: where they say that the pen is lifted"),
+        ([{"x": SIX, "y": SIX, "t": FLAGS}], "found 0 and 1"),
+        ([{"x": SIX, "y": SIX, "pen": FLAGS}], "values that say where it is to be split"),
+        ([[{"x": x, "y": x, "penDown": flag} for x, flag in zip(SIX, FLAGS, strict=True)]], "say where to split it"),
+        ([[{"x": x, "y": x, "stroke": x // 2} for x in SIX]], "say where to split it"),
+        ([[[x, x, x // 5] for x in range(15)]], "found 0 to 2 in steps of 1: where they number strokes, split"),
+        ([[SIX * 2, SIX * 2, [1] * 4 + [2] * 4 + [3] * 4]], "found 1 to 3 in steps of 1"),
+        ([[{"x": 1, "y": 2}, {"x": 3, "y": 4}], [SIX, SIX]], "some with names and some without"),
         ([[[1, 2, 3, 4]] * 4], "4 lists of 4 values, which could be either"),
         ([[[1, 2], [3, 4], [5, 6], [7, 8, 9]]], "expected the points of stroke 0 .* found 2 and 3 values"),
         ([[[1, 2], [3, 4]], [[1, 2], [3, 4], [5, 6], [7]]], "expected the points of stroke 1 .* found 1 and 2 values"),
