@@ -1,5 +1,6 @@
 """What `sketch-infer` does with its options: classify, or check the model."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,7 +91,7 @@ def run_self_check(options: Options, model: Path) -> None:
     inputs = [model, signature_path(model), options.sign_key, options.verify_key]
     refuse_overwriting(options.report, inputs, "--report")
     refuse_overwriting(options.attest, inputs, "--attest")
-    if options.attest and options.attest == options.report:
+    if options.attest and options.report and os.path.realpath(options.attest) == os.path.realpath(options.report):
         raise click.UsageError(f"--attest {options.attest} is also the --report; name another file")
     key = read_signing_key(options.sign_key) if options.sign_key else None  # before the check, which takes a while
     found = self_check(model, options.provider, options.verify_key)

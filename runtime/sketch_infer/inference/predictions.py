@@ -72,8 +72,15 @@ class Predictions:
         """Return the same predictions among some of the classes: their probabilities sum to 1.
 
         Args:
-            columns: positions in `classes`, at least one.
+            columns: positions in `classes`, at least one, each once.
+
+        Raises:
+            ValueError: if there are none, or one is no position, or twice there.
         """
+        positions = np.asarray(columns)
+        known = positions.dtype.kind in "iu" and np.isin(positions, np.arange(len(self.classes))).all()
+        if not known or not 0 < len(positions) == len(set(positions.tolist())):
+            raise ValueError(f"expected positions among {len(self.classes)} classes, each once, found {columns!r:.60}")
         logits = np.ascontiguousarray(self.logits[:, columns])
         shifted = logits - logits.max(axis=1, keepdims=True)
         log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))

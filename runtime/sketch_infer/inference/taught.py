@@ -27,6 +27,7 @@ _SHARPNESS = 20.0
 """What similarities are multiplied with to become logits."""
 
 _MAX_BYTES = 2**26
+_MOST_EXAMPLES = 2**53
 _DECIMALS = 5
 
 
@@ -167,4 +168,6 @@ class Taught:
 
 def _is_right(one: TaughtClass, size: int) -> bool:
     mean = np.array(one.mean)
-    return one.examples >= 1 and mean.shape == (size,) and mean.dtype.kind in "fi" and bool(np.isfinite(mean).all())
+    counted = type(one.examples) is int and 1 <= one.examples <= _MOST_EXAMPLES
+    # Of vectors of length 1 without negative values.
+    return counted and mean.shape == (size,) and mean.dtype.kind in "fi" and bool(((mean >= 0) & (mean <= 1)).all())

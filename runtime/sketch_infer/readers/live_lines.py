@@ -1,7 +1,9 @@
 """Lines of a stream that may come one by one: a pen that draws, a log that grows."""
 
+import os
 import re
 import select
+from contextlib import suppress
 from typing import BinaryIO
 
 _CHUNK = 2**16
@@ -23,6 +25,9 @@ class LiveLines:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._buffer, self._at = file, b"", 0
+        # A stream that does not block, as Node and ssh hand them down, would seem to end where its writer pauses.
+        with suppress(OSError, ValueError, AttributeError):  # no file of the system's
+            os.set_blocking(file.fileno(), True)
 
     def readline(self, limit: int) -> bytes:
         """Return the next line with its end, or `limit` bytes of it; nothing at the end of the stream."""

@@ -78,6 +78,9 @@ def test_a_receipt_takes_the_place_of_nothing_else(sketch_infer: Run, model: Pat
     result = sketch_infer("--self-check", "--model", model, "--attest", both, "--report", both)
     assert (result.exit_code, both.exists()) == (2, False)
     assert "is also the --report; name another file" in result.stderr
+    (tmp_path / "link").symlink_to(tmp_path)
+    linked = tmp_path / "link" / both.name
+    assert sketch_infer("--self-check", "--model", model, "--attest", both, "--report", linked).exit_code == 2
     content = model.read_bytes()
     assert sketch_infer("--self-check", "--model", model, "--attest", model).exit_code == 2
     assert model.read_bytes() == content

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,21 @@ def test_a_drawing_is_answered_before_the_next_one_comes() -> None:
         running.stdin.close()
         assert running.stdout.read() == b""
     assert running.returncode == 0
+
+
+def test_a_pipe_that_does_not_block_ends_where_it_is_closed() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with os.fdopen(reading, "rb") as pipe, os.fdopen(writing, "wb", buffering=0) as pen:
+        lines = LiveLines(pipe)
+        pen.write(LINES[0])
+        assert lines.readline(10_000) == LINES[0]
+        later = threading.Timer(0.2, lambda: pen.write(LINES[1]))
+        later.start()
+        assert lines.readline(10_000) == LINES[1]
+        later.join()
+        pen.close()
+        assert lines.readline(10_000) == b""
 
 
 def test_lines_are_those_of_the_file_whatever_the_pipe_makes_of_them() -> None:

@@ -86,6 +86,14 @@ def test_labels_restrict_the_choice(tiny_onnx: Path, tiny_strokes: Strokes) -> N
     assert pickle.loads(pickle.dumps(among)).classes == tuple(chosen)  # noqa: S301  # our own
 
 
+def test_columns_that_cannot_be_chosen_are_refused(tiny_onnx: Path, tiny_strokes: Strokes) -> None:
+    found = Classifier(tiny_onnx, "cpu").predict(tiny_strokes)
+    for columns in ([], [0, 0], [5], [-1], [True, False]):
+        with pytest.raises(ValueError, match="expected positions among 5 classes, each once"):
+            found.among(columns)
+    assert found.among((4, 0)).classes == (tiny.LABELS[4], tiny.LABELS[0])
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [

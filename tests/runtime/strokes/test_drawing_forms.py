@@ -115,8 +115,16 @@ def test_a_square_is_four_points_and_times_are_times() -> None:
     square = [[10, 10], [90, 10], [90, 90], [10, 90]]
     assert to_columns([[square]]) == [[[[10, 90, 90, 10], [10, 10, 90, 90]]]]
     assert to_columns([[[[0, 0], [1, 0], [1, 1], [0, 1]]]]) == [[[[0, 1, 1, 0], [0, 0, 1, 1]]]]
-    for times in ([0, 16, 33, 50, 66, 83], [0] * 6, [1, 1, 2, 2, 3, 3], [0.0, 0.5, 1.0, 1.0, 1.5, 2.0], [None] * 6):
+    for times in (
+        [0, 16, 33, 50, 66, 83],
+        [0] * 6,
+        [1, 1, 2, 2, 3, 3],
+        [0.0, 0.5, 1.0, 1.0, 1.5, 2.0],
+        [None] * 6,
+        [[0]] * 6,
+    ):
         assert to_columns([[[SIX, SIX, times]]]) == [[[SIX, SIX, times]]]
+        assert to_columns([[[list(point) for point in zip(SIX, SIX, times, strict=True)]]]) == [[[SIX, SIX, times]]]
 
 
 def test_two_or_three_lists_are_columns() -> None:
