@@ -36,8 +36,8 @@ def write(folder: Path, word: str, drawings: list[Any], first_id: int = 0, **ext
 
 
 def two_classes(folder: Path, first_id: int = 0) -> Path:
-    """Write a folder of circles and crosses, the same ones each time but for their key_ids."""
-    rng = np.random.default_rng(0)
+    """Write a folder of circles and crosses, the same ones each time for the same first key_id."""
+    rng = np.random.default_rng(first_id)
     write(folder, "circle", [circle(rng) for _ in range(60)], first_id)
     write(folder, "cross", [cross(rng) for _ in range(60)], first_id + 1000)
     return folder

@@ -48,7 +48,7 @@ def test_what_is_held_out_is_not_trained_on_from_another_folder(data: Path, tmp_
     assert read.left_out == 2 * len(alone.val)
     assert len(read.train) == 3 * len(alone.train) + 40  # no more than that is left out
     lines = said(data, "--dense", raw, "--pretrain", further)
-    assert f"{read.left_out} drawings left out of training that are among those for val, by their key_id" in lines
+    assert f"{read.left_out} drawings left out of training that are among those for val, by key_id or points" in lines
 
 
 def test_what_stands_in_the_val_folder_is_not_trained_on(data: Path, tmp_path: Path) -> None:
@@ -60,6 +60,26 @@ def test_what_stands_in_the_val_folder_is_not_trained_on(data: Path, tmp_path: P
     other = two_classes(tmp_path / "other", first_id=5000)
     assert read_training_data([data], val=other).left_out == 0
     assert not any("left out of training" in line for line in said(data, "--val", other))
+
+
+@pytest.mark.parametrize("key_id", [None, ""])
+def test_copies_without_their_key_id_are_known_by_their_points(key_id: str | None, data: Path, tmp_path: Path) -> None:
+    val = tmp_path / "val"
+    val.mkdir()
+    with gzip.open(data / "cross.ndjson.gz", "rt") as file:
+        records = [json.loads(line) | {"key_id": key_id} for line in file][:20]
+    (val / "cross.ndjson").write_text("".join(json.dumps(record) + "\n" for record in records))
+    read = read_training_data([data], val=val)
+    assert (len(read.train), len(read.val), read.left_out) == (100, 20, 20)
+    alone = read_drawings(val, CLASSES)[0]
+    assert len(set(alone.hashes)) == len(set(alone.point_hashes)) == 20
+
+
+def test_a_folder_that_is_named_twice_is_refused(data: Path) -> None:
+    again = data / ".." / data.name
+    for train_on, dense, further in (([data, again], [], None), ([data], [again], None), ([data], [], again)):
+        with pytest.raises(InputError, match="expected each folder once, found it twice; name it once"):
+            read_training_data(train_on, dense, further=further)
 
 
 def test_val_that_is_all_of_the_drawings_is_refused(data: Path, tmp_path: Path) -> None:

@@ -1,14 +1,16 @@
 """The command `sketch-train`."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import click
 from click.core import ParameterSource
 
 from sketch_infer._version import __version__
 from sketch_infer.cli.console import Command, note
+from sketch_infer.errors import InputError
 from sketch_infer.model.labels import read_labels
 from sketch_models.checkpoint import Checkpoint
 from sketch_models.included import find_checkpoint
@@ -21,6 +23,16 @@ from sketch_models.training.run import load_start, train
 
 _FOLDER = click.Path(path_type=Path)
 _POSITIVE = click.IntRange(min=1)
+
+
+class _FiniteRange(click.FloatRange):
+    """A range of numbers; NaN would pass both bounds of click's own."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{number} is no finite number.", param, ctx)
+        return float(number)
 
 
 @click.command(cls=Command, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -36,7 +48,7 @@ _POSITIVE = click.IntRange(min=1)
     help="Folder of drawings to choose the best epoch by. Default: a share of DATA, chosen by key_id.",
 )
 @click.option(
-    "--val-share", default=0.1, type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Size of that share."
+    "--val-share", default=0.1, type=_FiniteRange(0, 1, min_open=True, max_open=True), help="Size of that share."
 )
 @click.option(
     "--unrecognized",
@@ -75,42 +87,40 @@ _POSITIVE = click.IntRange(min=1)
     help="Epochs over DATA's classes (and --further-share). 0 only evaluates and calibrates the checkpoint of --from.",
 )
 @click.option(
-    "--further-share", default=0.2, type=click.FloatRange(0, 1), help="Share of --pretrain to include in --epochs."
+    "--further-share", default=0.2, type=_FiniteRange(0, 1), help="Share of --pretrain to include in --epochs."
 )
 @click.option(
     "--learning-rate",
     default=2e-3,
-    type=click.FloatRange(0, min_open=True),
+    type=_FiniteRange(0, min_open=True),
     help="Peak learning rate; with --pretrain, of the pretraining.",
 )
 @click.option(
     "--fine-learning-rate",
     default=1e-3,
-    type=click.FloatRange(0, min_open=True),
+    type=_FiniteRange(0, min_open=True),
     help="Peak learning rate after the pretraining.",
 )
-@click.option(
-    "--dropout", default=0.4, type=click.FloatRange(0, 1, max_open=True), help="Dropout between LSTM and head."
-)
+@click.option("--dropout", default=0.4, type=_FiniteRange(0, 1, max_open=True), help="Dropout between LSTM and head.")
 @click.option(
     "--label-smoothing",
     default=0.05,
-    type=click.FloatRange(0, 1, max_open=True),
+    type=_FiniteRange(0, 1, max_open=True),
     help="Share of a label that is spread over all classes.",
 )
-@click.option("--augment", default=1.0, type=click.FloatRange(0, 5), help="Strength of augmentation; 0 turns it off.")
+@click.option("--augment", default=1.0, type=_FiniteRange(0, 5), help="Strength of augmentation; 0 turns it off.")
 @click.option(
     "--balance",
     default=0.7,
-    type=click.FloatRange(0, 1),
+    type=_FiniteRange(0, 1),
     help="1: every class is used equally often; 0: every drawing is.",
 )
 @click.option(
     "--batch-size", default=256, type=_POSITIVE, help="Largest batch size; small data sets use smaller batches."
 )
-@click.option("--hidden-size", default=256, type=_POSITIVE, help="LSTM units per direction.")
+@click.option("--hidden-size", default=256, type=click.IntRange(1, 8192), help="LSTM units per direction.")
 @click.option(
-    "--sequence-length", default=196, type=click.IntRange(min=11), help="Points that the network reads per sketch."
+    "--sequence-length", default=196, type=click.IntRange(11, 10_000), help="Points that the network reads per sketch."
 )
 @click.option(
     "--patience",
@@ -118,7 +128,7 @@ _POSITIVE = click.IntRange(min=1)
     type=click.IntRange(min=0),
     help="Stop after this many epochs without improvement; 0: never.",
 )
-@click.option("--seed", default=0, type=click.IntRange(min=0))
+@click.option("--seed", default=0, type=click.IntRange(0, 2**32 - 1))
 @click.option("--workers", default=2, type=_POSITIVE, help="Number of threads; one per core is best.")
 @click.option(
     "--plot",
@@ -168,6 +178,8 @@ def main(**options: Unpack[Options]) -> None:
 def _classes(options: Options, start: Checkpoint | None) -> Sequence[str] | None:
     """Return the classes that the user means, None for DATA's file names."""
     if options["codes"] and start:
+        if not start.labels:
+            raise InputError(f"{options['from_checkpoints'][0]}: expected a network whose classes have names")
         return start.labels
     return read_labels(options["classes"]) if options["classes"] else None
 
@@ -191,7 +203,7 @@ def _report(data: TrainingData, options: Options) -> None:
         for line in report.notes(folder, simplified):
             note(line)
     if data.left_out:
-        note(f"{data.left_out} drawings left out of training that are among those for val, by their key_id")
+        note(f"{data.left_out} drawings left out of training that are among those for val, by key_id or points")
     n_further = len(data.train.classes) - len(data.targets)
     further = f" and {n_further} further classes" if n_further else ""
     click.echo(f"{len(data.train)} drawings of {len(data.targets)} classes{further}; {len(data.val)} for val", err=True)

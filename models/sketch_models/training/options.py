@@ -8,6 +8,7 @@ from typing import TypedDict
 import click
 
 from sketch_infer.cli.console import refuse_overwriting
+from sketch_infer.untrusted import as_unicode
 from sketch_models.included import find_checkpoint
 from sketch_models.training.data.augment import Augmentation
 from sketch_models.training.data.files import TrainingData, check_writable
@@ -117,7 +118,9 @@ _SMALLEST_BATCH = 32
 def metadata_of(options: Options, data: TrainingData) -> dict[str, str]:
     """Return what the checkpoint says of its making: provenance, the command, the drawings and the seed."""
     folders = [*options["data"], *options["dense"], *([options["pretrain"]] if options["pretrain"] else [])]
-    unsaid = ("data", "dense", "output", "plot", "resume", "provenance", "from_checkpoints", "teacher", "codes")
+    unsaid = {"data", "dense", "output", "plot", "resume", "provenance", "from_checkpoints", "teacher", "codes"}
+    if options["from_checkpoints"]:  # which has sizes of its own
+        unsaid |= {"hidden_size", "sequence_length"}
     arguments = [folder.name for folder in options["data"]] + [f"--dense {folder.name}" for folder in options["dense"]]
     arguments += [f"--from {path.name}" for path in options["from_checkpoints"]]
     arguments += [f"--teacher {path.name}" for path in options["teacher"]]
@@ -127,9 +130,10 @@ def metadata_of(options: Options, data: TrainingData) -> dict[str, str]:
         for name, value in options.items()
         if name not in unsaid and value is not None and value is not False
     ]
-    return {
+    recorded = {
         "provenance": options["provenance"] or ", ".join(folder.name for folder in folders),
         "training": f"sketch-train {' '.join(arguments)}",
         "drawings": f"{len(data.train)} to train on, {len(data.val)} for val",
         "seed": str(options["seed"]),
     }
+    return {name: as_unicode(value) for name, value in recorded.items()}

@@ -17,12 +17,13 @@ from sketch_infer.cli.console import note, say
 from sketch_infer.errors import InputError
 from sketch_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from sketch_models.included import find_checkpoint
+from sketch_models.sketch_hash import SketchHash
 from sketch_models.sketch_rnn import SketchRNN, SketchRNNConfig
 from sketch_models.training.data.files import TrainingData, fingerprint, read_state, save_state, write_log
 from sketch_models.training.judging.calibration import without_biases
 from sketch_models.training.judging.learning_curve import plot_learning_curve
 from sketch_models.training.judging.summary import finish, load_trained
-from sketch_models.training.network.fast_path import FastSketchRNN, head_knots
+from sketch_models.training.network.fast_path import SMOOTH, FastSketchRNN, head_knots
 from sketch_models.training.network.memory import keep_freed_memory
 from sketch_models.training.options import Options, metadata_of, recipe_of
 from sketch_models.training.recipe import initialize
@@ -70,7 +71,8 @@ def load_teacher(path: Path, classes: Sequence[str], sequence_length: int) -> Fa
 
     Raises:
         ModelFileError: if it cannot be loaded.
-        InputError: if it does not know the classes, or reads another number of points.
+        InputError: if it does not know the classes, reads another number of points, or has a head that sketch-train
+            did not make.
     """
     checkpoint = load_start([path])
     sizes = checkpoint.model.config
@@ -79,6 +81,8 @@ def load_teacher(path: Path, classes: Sequence[str], sequence_length: int) -> Fa
     if missing := sorted(set(classes) - set(checkpoint.labels or ())):
         raise InputError(f"{path}: expected a teacher that knows all classes; it does not know {missing[0]}")
     teacher = FastSketchRNN(SketchRNN.from_config(replace(sizes, output_size=1)), len(classes))
+    if teacher.head_error(checkpoint.model) > SMOOTH:
+        raise InputError(f"{path}: expected a teacher that sketch-train made, found one with another kind of head")
     teacher.start_from(checkpoint.model, checkpoint.labels or (), classes)
     return teacher
 
@@ -109,13 +113,19 @@ def train(options: Options, data: TrainingData, start: Checkpoint | None, log: P
         note(f"{' and '.join(map(str, paths))}: knows {known} of the {len(data.train.classes)} classes")
         if not recipe.phases and known < len(data.train.classes):
             raise InputError(f"{paths[0]}: expected a network of all classes, as --epochs 0 trains none")
+        if (lost := net.head_error(start.model)) > SMOOTH:
+            if not recipe.phases:
+                raise InputError(f"{paths[0]}: expected a network that sketch-train made, as --epochs 0 trains none")
+            note(f"{paths[0]}: its head is replaced by the nearest smooth one, which lacks {lost:.0%} of it")
+        if isinstance(start.model, SketchHash):
+            note(f"{paths[0]}: its codes are left out; add them to the result with --codes")
     teachers = [load_teacher(path, data.train.classes, sizes.sequence_length) for path in options["teacher"]]
     if teachers:
         settings["teachers"] = _digests(options["teacher"])
     trainer = Trainer(net, data.train, len(data.targets), recipe, teachers)
     if options["resume"]:
         trainer.load_state(read_state(state_file, settings))
-        if options["output"].exists():
+        if trainer.progress.history:
             load_trained(options["output"], data.targets)  # before the hours of training that would end in an error
     _run(trainer, options, data, log, lambda: save_state(state_file, {**trainer.state(), "settings": settings}))
     note(f"{options['output']}: judging it on {len(data.val)} drawings ...")
@@ -139,12 +149,15 @@ def _run(trainer: Trainer, options: Options, data: TrainingData, log: Path, keep
         return
     show = _Progress()
     for result in trainer.run(show):
+        model = trainer.averaged()
+        if not all(tensor.abs().max() <= torch.finfo(torch.float16).max for tensor in model.state_dict().values()):
+            raise InputError(f"training diverged in epoch {result['epoch']}; start again with a lower --learning-rate")
         accuracy = evaluate(trainer.classify(data.val), data.val.labels, data.targets)
         result |= {"val_loss": accuracy.loss, "val_top1": accuracy.top1, "val_top5": accuracy.top5}
         if _score(result) > best:
             best, stale = _score(result), 0
             epoch = {"epoch": f"{result['phase']} {result['epoch']}"}
-            save_checkpoint(output, trainer.averaged(), data.targets, metadata | epoch, torch.float16, knots)
+            save_checkpoint(output, model, data.targets, metadata | epoch, torch.float16, knots)
         else:
             stale += 1
         write_log(log, history)

@@ -31,6 +31,7 @@ class Drawings:
         starts: int64 (N + 1,), where each drawing's points begin, and the end of all.
         labels: int64 (N,), positions in `classes`.
         hashes: uint32 (N,), of the key_id, or of the points where a drawing has none.
+        point_hashes: uint64 (N,), of the points.
         classes: class names.
     """
 
@@ -39,6 +40,7 @@ class Drawings:
     starts: Array
     labels: Array
     hashes: Array
+    point_hashes: Array
     classes: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -66,7 +68,7 @@ class Drawings:
         """Return the drawings of a bool mask (N,)."""
         points = np.repeat(chosen, self.lengths)
         starts = np.concatenate([[0], np.cumsum(self.lengths[chosen])]).astype(np.int64)
-        picked = (self.labels[chosen], self.hashes[chosen])
+        picked = (self.labels[chosen], self.hashes[chosen], self.point_hashes[chosen])
         return Drawings(self.xy[points], self.pen[points], starts, *picked, self.classes)
 
     def split(self, fraction: float) -> tuple["Drawings", "Drawings"]:
@@ -75,8 +77,8 @@ class Drawings:
         return self.where(~held), self.where(held)
 
     def without(self, others: "Drawings") -> "Drawings":
-        """Return the drawings whose hash none of the others has."""
-        shared = np.isin(self.hashes, others.hashes)
+        """Return the drawings that none of the others is, by either hash: copies often lose their key_id."""
+        shared = np.isin(self.hashes, others.hashes) | np.isin(self.point_hashes, others.point_hashes)
         return self.where(~shared) if shared.any() else self
 
     @classmethod
@@ -84,10 +86,11 @@ class Drawings:
         """Put drawings of the same classes behind one another."""
         lengths = np.concatenate([part.lengths for part in parts])
         starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        xy, pen, labels, hashes = (
-            np.concatenate([getattr(part, name) for part in parts]) for name in ("xy", "pen", "labels", "hashes")
+        xy, pen, labels, hashes, point_hashes = (
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("xy", "pen", "labels", "hashes", "point_hashes")
         )
-        return cls(xy, pen, starts, labels, hashes, parts[0].classes)
+        return cls(xy, pen, starts, labels, hashes, point_hashes, parts[0].classes)
 
 
 def read_drawings(
@@ -113,6 +116,7 @@ def read_drawings(
     found: list[PenLines] = []
     labels: list[int] = []
     hashes: list[int] = []
+    point_hashes: list[int] = []
     for file in files:
         for where, record, lines in _prepared(file, simplify, report):
             word = record.get("word")
@@ -128,15 +132,19 @@ def read_drawings(
                 continue
             found.append(lines)
             labels.append(label_of[word])
+            points = lines.points.astype(np.float32).tobytes()
             key = record.get("key_id")
-            hashes.append(_hash(str(key).encode() if key is not None else lines.points.astype(np.float32).tobytes()))
+            name = points if key is None or key == "" else str(key).encode()
+            hashes.append(_hash(name, 4))
+            point_hashes.append(_hash(points, 8))
     if not found:
         raise InputError(f"{folder}: expected drawings, found none in {len(files)} files")
     joined = PenLines.join(found)
     pen = np.zeros(len(joined.points), bool)
     pen[joined.line_starts[1:] - 1] = True
     arrays = joined.points.astype(np.float32), pen, joined.drawing_starts.astype(np.int64)
-    return Drawings(*arrays, np.array(labels), np.array(hashes, np.uint32), tuple(classes)), report
+    by_hash = np.array(hashes, np.uint32), np.array(point_hashes, np.uint64)
+    return Drawings(*arrays, np.array(labels), *by_hash, tuple(classes)), report
 
 
 def _prepared(file: Path, simplify: bool, report: ReadingReport) -> Iterator[tuple[str, dict[str, Any], PenLines]]:
@@ -171,5 +179,5 @@ def _blocks(file: Path) -> Iterator[list[Row]]:
             yield block
 
 
-def _hash(data: bytes) -> int:
-    return int.from_bytes(hashlib.blake2b(data, digest_size=4).digest())
+def _hash(data: bytes, size: int) -> int:
+    return int.from_bytes(hashlib.blake2b(data, digest_size=size).digest())

@@ -49,7 +49,8 @@ def read_training_data(
 ) -> TrainingData:
     """Read all folders of a run.
 
-    A drawing that is among those to judge by, by its key_id, is left out of what is trained on, whatever its folder.
+    A drawing that is among those to judge by, by its key_id or its points, is left out of what is trained on, whatever
+    its folder.
 
     Args:
         train: folders of simplified drawings.
@@ -61,9 +62,14 @@ def read_training_data(
         unrecognized: train on drawings that the game did not recognize, too; a folder to judge by keeps them anyway.
 
     Raises:
-        InputError: if a folder or a class name cannot be used, or a class has no drawings to train on or, in all, to
-            judge by.
+        InputError: if a folder or a class name cannot be used, a folder is named twice, or a class has no drawings to
+            train on or, in all, to judge by.
     """
+    folders = [*train, *dense, *([further] if further else [])]
+    if doubled := [
+        one for at, one in enumerate(folders) if one.resolve() in [other.resolve() for other in folders[:at]]
+    ]:
+        raise InputError(f"{doubled[0]}: expected each folder once, found it twice; name it once")
     names = _usable(sorted({name for folder in train for name in classes_of(folder)}) if targets is None else targets)
     others = tuple(name for name in classes_of(further) if name not in names) if further else ()
     reports: dict[Path, ReadingReport] = {}

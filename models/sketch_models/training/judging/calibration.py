@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from sketch_infer.array_types import Array
+from sketch_infer.errors import ModelFileError
 from sketch_models.checkpoint import Checkpoint
 from sketch_models.sketch_rnn import SketchRNN
 
@@ -57,13 +58,22 @@ def without_biases(checkpoint: Checkpoint) -> Checkpoint:
     """Return a checkpoint without the biases of its calibration, for a run that starts from it.
 
     They know the drawings of val: what they are part of could not be judged by these.
+
+    Raises:
+        ModelFileError: if what the metadata says of them is damaged.
     """
     metadata = dict(checkpoint.metadata)
     if _BIASES not in metadata:
         return checkpoint
     model = copy.deepcopy(checkpoint.model)
+    try:
+        biases = torch.tensor(json.loads(metadata.pop(_BIASES)), dtype=torch.float32)
+    except (ValueError, TypeError, RuntimeError, RecursionError):
+        biases = torch.empty(0)
+    if biases.shape != model.fc_mu1.bias.shape or not biases.isfinite().all():
+        raise ModelFileError(f"expected {_BIASES} as one number per class in the metadata; they are damaged")
     with torch.no_grad():
-        model.fc_mu1.bias.sub_(torch.tensor(json.loads(metadata.pop(_BIASES))))
+        model.fc_mu1.bias.sub_(biases)
     return replace(checkpoint, model=model, metadata=metadata)
 
 

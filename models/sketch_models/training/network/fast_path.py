@@ -30,6 +30,9 @@ INPUT_SCALE = (8.0, 8.0, 1.0)
 """What dx, dy and pen are multiplied by in training, for dx and dy are small beside pen = 1. It is folded into the
 first convolution's weights, exactly, as the factors are powers of two."""
 
+SMOOTH = 2e-3
+"""Largest `head_error` of a head that is smooth: as much as its rounding to float16 may make."""
+
 _FOLLOWED = 8  # steps through which gradients reach the weights from the fixed point under padding
 _TAIL = 32  # steps after which the reverse direction, coming from the end of the padding, counts as settled
 
@@ -231,6 +234,18 @@ class FastSketchRNN(nn.Module):
         for _ in range(_TAIL):
             self.follow()
         return len(known)
+
+    @torch.no_grad()
+    def head_error(self, model: SketchRNN) -> float:
+        """Return which part of a network's head no smooth head has, by norm: 0 if this module trained it.
+
+        Args:
+            model: of the core's sizes, but any number of classes.
+        """
+        weight = model.fc_mu1.weight.view(model.config.output_size, self.basis.shape[1], -1).double()
+        basis = self.basis.double()
+        smooth = torch.einsum("tk,ks,nsh->nth", basis.t(), torch.linalg.pinv(basis).t(), weight)
+        return float((weight - smooth).norm() / weight.norm().clamp(min=1e-30))
 
     @torch.no_grad()
     def to_sketch_rnn(self, n_classes: int) -> SketchRNN:
