@@ -30,12 +30,14 @@ EXPORT := $(BIN)/sketch-export onnx \
 .DEFAULT_GOAL := help
 .PHONY: help setup lock export infer train test bench evaluate bench-ray bench-points bulk fuzz docs adversary compat engines arm64-proof cuda-proof lint typecheck npm wheel hub release web web-serve web-test web-lint web-bench clean
 
+##@ Start
+
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(INSTALLED) ## Install both packages and the development tools into .venv
+setup: $(INSTALLED) ## Install both packages and the tools into .venv
 
-export: setup ## Export the models to ONNX in fp32 and int8, prove them, and install them in sketch-infer; for other languages into dist/
+export: setup ## Export the models to ONNX, prove and install them
 	$(EXPORT) --output $(MODEL)
 	$(EXPORT) --output $(INT8_MODEL) --int8
 	@mkdir -p dist
@@ -52,7 +54,7 @@ TRAIN_345 := --epochs 26 --learning-rate 2e-3 --dropout 0.2 --label-smoothing 0.
 TRAIN_40 := --pretrain-epochs 0 --epochs 4 --further-share 0.1 --fine-learning-rate 7e-4 --dropout 0.3 --augment 0.8 --balance 1 --unrecognized
 PROVENANCE := Google Quick, Draw! Dataset, CC BY 4.0
 
-train: setup ## Train both networks again on the folders of QUICKDRAW=DIR (about two hours on 2 cores)
+train: setup ## Train both networks anew on QUICKDRAW=DIR (2 hours)
 	@test -d "$(QUICKDRAW)/train" || { echo "expected QUICKDRAW=DIR with train/ val/ test/ raw/ extra/ more/ classes.txt; see models/README.md"; exit 2; }
 	$(BIN)/python models/prepare_quickdraw.py $(QUICKDRAW) $(PREPARED)
 	$(BIN)/sketch-train $(PREPARED)/train --dense $(QUICKDRAW)/raw --val $(PREPARED)/val $(TRAIN_345) \
@@ -63,17 +65,16 @@ train: setup ## Train both networks again on the folders of QUICKDRAW=DIR (about
 		--classes $(QUICKDRAW)/classes.txt --from quickdraw-345 --pretrain $(PREPARED)/others \
 		--provenance "$(PROVENANCE)" --output models/quickdraw-40/model.safetensors
 
-test: $(MODELS) ## Run the tests
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+##@ Measure
 
-bench: $(MODELS) $(BENCH_INSTALLED) ## Measure sketch-infer beside its peers (about 12 minutes); BENCH=--quick to try it
+bench: $(MODELS) $(BENCH_INSTALLED) ## Compare speed with others (12 minutes; BENCH=--quick)
 	$(BIN)/python -m benchmarks.bench $(BENCH)
 
 TEST_40 := benchmarks/data/quickdraw_test
 NETWORKS_40 := $(CHECKPOINT) $(MODEL) $(INT8_MODEL)
 NETWORKS_345 := $(CHECKPOINT_345) $(MODELS_345)
 
-evaluate: $(ALL_MODELS) ## Measure the accuracy on 2,003 drawings of 40 classes (3 minutes); QUICKDRAW=DIR: all that the cards say (30 minutes)
+evaluate: $(ALL_MODELS) ## Measure accuracy (3 minutes; 30 with QUICKDRAW=DIR)
 	$(BIN)/sketch-export evaluate $(NETWORKS_40) $(TEST_40)
 	$(BIN)/sketch-export evaluate $(NETWORKS_345) $(TEST_40) --restrict
 ifdef QUICKDRAW
@@ -84,41 +85,48 @@ ifdef QUICKDRAW
 		--reliability dist/reliability-345.png
 endif
 
-bulk: $(MODELS) ## Measure reading beside inference, and the memory that a million sketches take (about 10 minutes, 3 GB of disk)
+bulk: $(MODELS) ## Measure reading, and memory in bulk (10 minutes, 3 GB)
 	$(BIN)/python -m benchmarks.bulk
 	$(BIN)/python -m benchmarks.bulk.worst
 
-fuzz: $(FUZZ_INSTALLED) ## Fuzz the readers and what loads a model, a million executions (about 10 minutes); FUZZ=--runs=N for fewer
+bench-ray: $(MODELS) ## Measure what Ray costs on this machine (20 minutes)
+	$(BIN)/python -m benchmarks.ray
+
+bench-points: $(MODEL) $(POINTS_MODEL) ## Measure the preparation inside a points file (1 minute)
+	$(BIN)/python -m benchmarks.points $(POINTS_MODEL)
+
+##@ Prove
+
+adversary: $(MODELS) ## Find where ONNX and float64 differ most (5 minutes)
+	$(BIN)/python -m benchmarks.adversary
+
+engines: $(MODELS) $(POINTS_MODEL) $(BENCH_INSTALLED) ## Run the probes in ONNX Runtime, OpenVINO and others
+	@if ($(NODE_CHECK)) > /dev/null; then $(MAKE) --no-print-directory --silent $(WEB_INSTALLED); fi
+	$(BIN)/python -m benchmarks.engines
+
+compat: $(MODELS) $(POINTS_MODEL) $(INT8_POINTS_MODEL) ## Self-check under several releases of ONNX Runtime
+	$(BIN)/python -m benchmarks.compat
+
+arm64-proof: $(MODELS) $(POINTS_MODEL) $(INT8_POINTS_MODEL) ## Self-check on emulated ARM64 (Debian; 20 minutes)
+	$(BIN)/python -m benchmarks.arm64 $(MODELS) $(POINTS_MODEL) $(INT8_POINTS_MODEL)
+
+cuda-proof: setup ## Prove the graphs on an NVIDIA GPU: cuda-proof.json
+	@$(BIN)/python -m benchmarks.cuda --checkpoint $(CHECKPOINT)
+
+##@ Develop
+
+test: $(MODELS) ## Run the tests
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+fuzz: $(FUZZ_INSTALLED) ## Fuzz readers and model loading (10 min; FUZZ=--runs=N)
 	$(BIN)/python -m fuzz $(FUZZ)
 
-docs: $(DOCS_INSTALLED) ## Build the guides and the API reference as a site in dist/docs
+docs: $(DOCS_INSTALLED) ## Build guides and API reference as a site in dist/docs
 	rm -rf dist/docs
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs dist/docs
 	@ls dist/docs/index.html
 
-bench-ray: $(MODELS) ## Measure what Ray costs beside one process on this machine, into benchmarks/results/ray.json (about 20 minutes)
-	$(BIN)/python -m benchmarks.ray
-
-bench-points: $(MODEL) $(POINTS_MODEL) ## Measure the preparation inside a points file beside numpy's (a minute)
-	$(BIN)/python -m benchmarks.points $(POINTS_MODEL)
-
-adversary: $(MODELS) ## Search for the sketches where ONNX Runtime and float64 part most, plain and fast (about 5 minutes)
-	$(BIN)/python -m benchmarks.adversary
-
-engines: $(MODELS) $(POINTS_MODEL) $(BENCH_INSTALLED) ## Ask ONNX Runtime, onnxruntime-web, OpenVINO and ONNX's reference evaluator the probes of the model files
-	@if ($(NODE_CHECK)) > /dev/null; then $(MAKE) --no-print-directory --silent $(WEB_INSTALLED); fi
-	$(BIN)/python -m benchmarks.engines
-
-compat: $(MODELS) $(POINTS_MODEL) $(INT8_POINTS_MODEL) ## Self-check the models under several releases of ONNX Runtime, each in an environment of its own
-	$(BIN)/python -m benchmarks.compat
-
-arm64-proof: $(MODELS) $(POINTS_MODEL) $(INT8_POINTS_MODEL) ## Self-check fp32, int8 and points files on emulated ARM64 processors (Debian; about 20 minutes)
-	$(BIN)/python -m benchmarks.arm64 $(MODELS) $(POINTS_MODEL) $(INT8_POINTS_MODEL)
-
-cuda-proof: setup ## Prove the graphs on an NVIDIA GPU and write cuda-proof.json, a report to send back
-	@$(BIN)/python -m benchmarks.cuda --checkpoint $(CHECKPOINT)
-
-lock: setup ## Write hashes.txt anew, after a change of constraints.txt or of what the packages depend on
+lock: setup ## Write hashes.txt anew, after a change of dependencies
 	$(BIN)/pip install --quiet --constraint constraints.txt uv
 	printf './runtime\n.[dev]\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --constraint constraints.txt \
 		--generate-hashes --no-annotate --no-header --no-emit-package sketch-infer --no-emit-package sketchrnn-edge - \
@@ -132,46 +140,50 @@ lint: setup ## Check style, format and the direction of imports
 typecheck: setup ## Check types
 	$(BIN)/mypy
 
-wheel: $(ALL_MODELS) ## Build the runtime's wheel, the model inside, into dist/
+clean: ## Remove .venv, dist, caches, the page and the models
+	rm -rf $(VENV) dist $(WEB)/dist $(WEB)/node_modules $(WEB)/screenshots .mypy_cache .pytest_cache .ruff_cache $(ALL_MODELS)
+	find runtime models export tests benchmarks fuzz -name __pycache__ -prune -exec rm -rf {} +
+
+##@ Package
+
+wheel: $(ALL_MODELS) ## Build the runtime's wheel, models inside, into dist/
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./runtime
 	@ls dist/sketch_infer-*.whl
 
-hub: $(ALL_MODELS) ## Put together the folders of both models for the Hugging Face Hub, in dist/hub
+hub: $(ALL_MODELS) ## Put together the Hugging Face folders in dist/hub
 	$(BIN)/python models/hub_folder.py quickdraw-40 dist/hub/quickdraw-40
 	$(BIN)/python models/hub_folder.py quickdraw-345 dist/hub/quickdraw-345
 
-release: setup ## Check version and changelog, then build wheel, npm package and checksums into dist/
+release: setup ## Check the version; build wheel, npm package and sums
 	@test -z "$$(git status --porcelain)" || { echo "not ready to release: there are uncommitted changes"; exit 2; }
 	@$(BIN)/python .ci/release.py check
 	@$(MAKE) --no-print-directory wheel
 	@$(MAKE) --no-print-directory npm
 	@$(BIN)/python .ci/release.py sums
 
-web: $(WEB_PAGE) ## Build the page that classifies what one draws into runtime/web/dist (needs Node >= 20.19)
-
-npm: $(WEB_INSTALLED) ## Build and pack the JavaScript library sketch-infer into dist/
+npm: $(WEB_INSTALLED) ## Build and pack the JavaScript library into dist/
 	@$(NODE_CHECK)
 	@mkdir -p dist
 	cd $(WEB) && npm run --silent build:library && npm pack --silent --pack-destination $(CURDIR)/dist ./npm
 
-web-serve: $(WEB_PAGE) ## Serve that page on http://localhost:8000
+##@ Browser
+
+web: $(WEB_PAGE) ## Build the browser demo (needs Node 20.19 or newer)
+
+web-serve: $(WEB_PAGE) ## Serve the browser demo on http://localhost:8000
 	cd $(WEB) && npm run --silent preview
 
-web-test: $(WEB_PAGE) ## Test the page, in Chromium too (Debian's package chromium, or CHROMIUM=PATH)
+web-test: $(WEB_PAGE) ## Test the browser demo, in Chromium too (or CHROMIUM=PATH)
 	cd $(WEB) && npm run --silent test
 
-web-lint: $(WEB_INSTALLED) ## Check style and format of the page; `npm run format` in runtime/web mends them
+web-lint: $(WEB_INSTALLED) ## Check style and format of the page (npm run format fixes)
 	cd $(WEB) && npm run --silent lint
 
-web-bench: $(WEB_PAGE) $(INT8_POINTS_MODEL) ## Measure the model files under WebAssembly, and the page
+web-bench: $(WEB_PAGE) $(INT8_POINTS_MODEL) ## Measure the models under WebAssembly, and the page
 	@mkdir -p $(WEB)/dist/bench
 	$(EXPORT) --input points --graph plain --output $(WEB)/dist/bench/plain.onnx > /dev/null
 	cd $(WEB) && node bench/start.mjs plain=$(CURDIR)/$(WEB)/dist/bench/plain.onnx \
 		fast=$(CURDIR)/$(POINTS_MODEL) int8=$(CURDIR)/$(INT8_POINTS_MODEL)
-
-clean: ## Remove .venv, dist, caches, the page and the exported model
-	rm -rf $(VENV) dist $(WEB)/dist $(WEB)/node_modules $(WEB)/screenshots .mypy_cache .pytest_cache .ruff_cache $(ALL_MODELS)
-	find runtime models export tests benchmarks fuzz -name __pycache__ -prune -exec rm -rf {} +
 
 # pip takes no editable package where it checks hashes, so that is a step of its own. It leaves out torch, which comes as
 # several files of one version (CPU, CUDA, a local build), and the CUDA libraries that only one of them needs.

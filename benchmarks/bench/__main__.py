@@ -144,13 +144,13 @@ def _write(report: Report, figures: Path, chart: Path) -> None:
     results = put_together(json.loads(json.dumps(report.to_json())), earlier)
     with write_atomically(figures) as temporary:
         temporary.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    titles = {SINGLE_P50: "Latency of one sketch: less is better", "bulk": "Throughput in bulk: more is better"}
+    titles = {SINGLE_P50: "Latency of one sketch: lower is better", "bulk": "Throughput in bulk: higher is better"}
     panels = [(row, title) for name, title in titles.items() if (row := row_of(results, name)).values]
     if not panels:
         _say(f"wrote {figures.relative_to(ROOT)}")
         return
     cpu, cores = report.machine["cpu"], report.machine["usable_cores"]
-    draw_chart(panels, chart, f"{cpu}, {cores} cores; each peer at its best thread count and batch size")
+    draw_chart(panels, chart, f"{cpu}, {cores} cores; each competitor at its best thread count and batch size")
     _say(f"wrote {figures.relative_to(ROOT)} and {chart.relative_to(ROOT)}")
 
 

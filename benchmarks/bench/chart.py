@@ -16,8 +16,8 @@ NAMES = {
     "compile": "torch.compile",
     "traced": "TorchScript",
     "ORT": "ONNX Runtime, plain export",
-    "ORT 1t": "the same, 1 thread",
-    "OpenVINO": "OpenVINO f32",
+    "ORT 1t": "ONNX Runtime, 1 thread",
+    "OpenVINO": "OpenVINO fp32",
     "OV bf16": "OpenVINO bf16",
 }
 
@@ -49,13 +49,14 @@ def draw_chart(panels: Sequence[tuple[Row, str]], path: Path, caption: str) -> N
             bars = axis.barh([NAMES[name] for name in columns], values, color=colors, height=0.72)
             labels = [_label(row.values[name], row.unit) if name in row.values else "" for name in columns]
             axis.bar_label(bars, labels, padding=4, color=TEXT, fontsize=10)
-            axis.set_xlim(0, 1.18 * max(values, default=1.0))
-            axis.set_title(title, loc="left", color=TEXT, fontsize=12, fontweight="bold")
+            axis.set_xlim(0, 1.25 * max(values, default=1.0))
+            axis.set_title(title, loc="left", color=TEXT, fontsize=12, fontweight="bold", pad=10)
             axis.set_xticks([])
             axis.tick_params(axis="y", length=0, labelsize=11, labelcolor=TEXT)
             axis.spines[["top", "right", "bottom"]].set_visible(False)
             axis.spines["left"].set_color(OTHERS)
         axes[0].invert_yaxis()
+        figure.set_layout_engine("constrained", h_pad=0.12, wspace=0.08)
         figure.supxlabel(caption, fontsize=9, color=TEXT)
         with write_atomically(path) as temporary:
             kind = path.suffix.lstrip(".")

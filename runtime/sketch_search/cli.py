@@ -125,7 +125,10 @@ def build(reading: Reading, output: Path, append: bool, resume: bool, threads: i
 @click.option("-k", "k", type=click.IntRange(1, 1000), default=10, show_default=True, help="Neighbors per drawing.")
 @_result_options
 def query(reading: Reading, index: Path, k: int, format_: Format | None, html: Path | None) -> None:
-    """Find the drawings of an index that are most like those in STROKES."""
+    """Find the most similar drawings.
+
+    For each drawing in STROKES, these are the drawings of the index whose codes differ in the fewest bits.
+    """
     commands.query(reading, index, k, format_, html)
 
 
@@ -145,7 +148,10 @@ def duplicates(index: Path, format_: Format | None, html: Path | None) -> None:
 @click.option("--limit", type=click.IntRange(min=1), help="Print only this many, the most suspicious ones.")
 @_result_options
 def suspects(index: Path, limit: int | None, format_: Format | None, html: Path | None) -> None:
-    """Find drawings of INDEX that are probably labeled wrongly: their neighbors have another label."""
+    """Find drawings that are probably mislabeled.
+
+    More of their neighbors in INDEX have one other label than have theirs.
+    """
     commands.suspects(index, limit, format_, html)
 
 

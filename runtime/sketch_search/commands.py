@@ -99,7 +99,7 @@ def query(reading: Reading, path: Path, k: int, format_: Format | None, html: Pa
     encoder = Encoder(reading.model, reading.provider)
     index.check_model(encoder.content_sha256, encoder.model)
     header = ("drawing", "rank", "word", "distance", "source", "index")
-    with open_results(header, format_, html, "Similar drawings") as results:
+    with open_results(header, format_, html, "Similar drawings", "no drawings to search for") as results:
         for encoded in encoder.encode(read_all(sources, reading.input_format, listener), listener):
             for sketch, code, embedding in zip(*encoded, strict=True):
                 found = index.nearest(code, embedding, k)
@@ -138,7 +138,9 @@ def duplicates(path: Path, format_: Format | None, html: Path | None) -> None:
     refuse_overwriting(html, [path], "--html")
     index = SketchIndex(path)
     header = ("group", "word", "source", "index")
-    with open_results(header, format_, html, "Drawings that are there more than once") as results:
+    with open_results(
+        header, format_, html, "Drawings that are there more than once", "no duplicates found"
+    ) as results:
         for number, group in enumerate(find_duplicates(index), 1):
             keys = [(*index.key(position), index.word(position)) for position in group]
             record = {"drawings": [{"source": name, "index": at, "word": word} for name, at, word in keys]}
@@ -154,14 +156,15 @@ def suspects(path: Path, limit: int | None, format_: Format | None, html: Path |
     """
     refuse_overwriting(html, [path], "--html")
     index = SketchIndex(path)
-    header = ("word", "suggestion", "share", "own share", "source", "index")
-    with open_results(header, format_, html, "Labels that are probably wrong") as results:
+    # Each label is followed by its share of the neighbors; longer names would not fit a terminal beside the source.
+    header = ("label", "neighbors", "suggestion", "neighbors", "source", "index")
+    with open_results(header, format_, html, "Labels to check", "no suspects found") as results:
         for one in find_suspects(index)[:limit]:
             name, at = index.key(one.position)
             word = index.word(one.position) or ""
             record = {"source": name, "index": at, "word": word, "suggestion": one.suggestion}
             shares = {"share": one.share, "own_share": one.own_share, "distance": one.distance}
-            row = (word, one.suggestion, f"{one.share:.0%}", f"{one.own_share:.0%}", name, str(at))
+            row = (word, f"{one.own_share:.0%}", one.suggestion, f"{one.share:.0%}", name, str(at))
             cards = []
             if html:
                 near = index.nearest(index.codes[one.position], index.embeddings[one.position], 9)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sketch_infer.atomic import write_atomically
-from sketch_infer.cli.console import say, terminal_width
+from sketch_infer.cli.console import note, say, terminal_width
 from sketch_infer.tables import format_table
 from sketch_search.page import Card, PageWriter
 
@@ -22,10 +22,11 @@ class Results:
         header: names of the table's columns.
         format_: None for a table on a terminal, and JSON lines in a pipe.
         page: the page to add to; None for none.
+        nothing: what to tell instead of a table without rows.
     """
 
-    def __init__(self, header: Sequence[str], format_: Format | None, page: PageWriter | None) -> None:
-        self._header, self._page = header, page
+    def __init__(self, header: Sequence[str], format_: Format | None, page: PageWriter | None, nothing: str) -> None:
+        self._header, self._page, self._nothing = header, page, nothing
         self._as_table = format_ == "table" if format_ else sys.stdout is not None and sys.stdout.isatty()
         self._rows: list[Sequence[str]] = []
 
@@ -46,14 +47,18 @@ class Results:
 
     def finish(self) -> None:
         """Print the table, and end the page."""
-        if self._as_table:
+        if self._as_table and self._rows:
             say(format_table(self._header, self._rows, terminal_width()))
+        elif self._as_table:
+            note(f"note: {self._nothing}")
         if self._page:
             self._page.finish()
 
 
 @contextmanager
-def open_results(header: Sequence[str], format_: Format | None, html: Path | None, title: str) -> Iterator[Results]:
+def open_results(
+    header: Sequence[str], format_: Format | None, html: Path | None, title: str, nothing: str
+) -> Iterator[Results]:
     """Open the results of a command; a page appears when the block ends well.
 
     Args:
@@ -61,6 +66,7 @@ def open_results(header: Sequence[str], format_: Format | None, html: Path | Non
         format_: as for `Results`.
         html: the page's file; None for none.
         title: of the page.
+        nothing: as for `Results`.
 
     Raises:
         OutputError: if the page cannot be written.
@@ -71,6 +77,6 @@ def open_results(header: Sequence[str], format_: Format | None, html: Path | Non
             temporary = stack.enter_context(write_atomically(html))
             stream = stack.enter_context(temporary.open("w", encoding="utf-8", errors="backslashreplace"))
             page = PageWriter(stream, title)
-        results = Results(header, format_, page)
+        results = Results(header, format_, page, nothing)
         yield results
         results.finish()

@@ -81,8 +81,16 @@ def test_duplicates_are_moved_by_a_pixel_but_not_mirrored(
     keys = [[(Path(one["source"]).name, one["index"]) for one in group] for group in groups]
     assert keys == [[("drawings.ndjson", 0), ("planted.ndjson", 0)], [("drawings.ndjson", 5), ("planted.ndjson", 3)]]
     assert page.read_text(encoding="utf-8").count("<svg") == 4
-    nothing = sketch_search("duplicates", drawings)
-    assert nothing.exit_code == 2
+    refused = sketch_search("duplicates", drawings)
+    assert refused.exit_code == 2
+
+
+def test_no_duplicates_are_told_on_a_terminal_and_are_no_lines_of_json(sketch_search: Run, tmp_path: Path) -> None:
+    (tmp_path / "two.ndjson").write_text(LINES[0] + LINES[5])
+    sketch_search("build", tmp_path / "two.ndjson", *MODEL, "--output", tmp_path / "two.index")
+    for format_, told in (("table", "note: no duplicates found\n"), ("jsonl", "")):
+        result = sketch_search("duplicates", tmp_path / "two.index", "--format", format_)
+        assert (result.exit_code, result.stdout, result.stderr) == (0, "", told)
 
 
 def test_a_part_of_a_drawing_is_not_the_drawing() -> None:
@@ -144,6 +152,10 @@ def test_info_says_what_an_index_holds(sketch_search: Run, index_file: Path) -> 
     assert lines[0].split() == ["drawings", "8"]
     assert lines[3].split() == ["codes", "16", "bits"]
     assert SketchIndex(index_file).header.model_sha256 in lines[4]
+
+
+def test_the_list_of_commands_cuts_no_summary(sketch_search: Run) -> None:
+    assert "..." not in sketch_search("--help").stdout.partition("Commands:")[2]
 
 
 def test_every_command_and_option_has_help_and_an_example() -> None:

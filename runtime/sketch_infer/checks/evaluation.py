@@ -187,11 +187,11 @@ def format_evaluations(evaluations: Mapping[str, Evaluation], width: int | None 
     several = list(evaluations.values())
     first = several[0]
     figures = [
-        ["top-1", *(f"{one.top1:.4%}" for one in several)],
-        ["top-5", *(f"{one.top5:.4%}" for one in several)],
-        ["mean -log p", *(f"{one.loss:.4f}" for one in several)],
-        ["mean confidence", *(f"{one.confidence:.4%}" for one in several)],
-        ["calibration error", *(f"{one.calibration_error:.4%}" for one in several)],
+        ["top-1", *(_share(one.top1, len(one)) for one in several)],
+        ["top-5", *(_share(one.top5, len(one)) for one in several)],
+        ["loss (mean -log p)", *(f"{one.loss:.4f}" for one in several)],
+        ["mean confidence", *(f"{one.confidence:.1%}" for one in several)],
+        ["calibration error", *(f"{one.calibration_error:.1%}" for one in several)],
     ]
     by_accuracy = sorted(first.per_class, key=lambda name: first.per_class[name])
     per_class = [[name, *(f"{one.per_class[name]:.1%}" for one in several)] for name in by_accuracy]
@@ -208,5 +208,10 @@ def format_evaluations(evaluations: Mapping[str, Evaluation], width: int | None 
         for pair in first.confusions()
     ]
     header = [f"{len(first)} drawings", *evaluations]
-    blank = [[""] * len(header)]
-    return format_table(header, [*figures, *blank, *per_class, *blank, *confused], width)
+    blank = [""] * len(header)
+    return format_table(header, [*figures, blank, *per_class, *([blank, *confused] if confused else [])], width)
+
+
+def _share(share: float, total: int) -> str:
+    """Return a share of a whole number of drawings: rounded, and exact."""
+    return f"{share:.{2 if total >= 10_000 else 1}%} ({round(share * total):,} of {total:,})"

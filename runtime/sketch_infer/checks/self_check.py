@@ -55,7 +55,12 @@ def self_check(model: Path, provider: ProviderChoice = "auto", verify_key: Path 
     """
     require_file(model, "a model file")
     key = read_verify_key(verify_key) if verify_key else None
-    facts = {"sketch-infer": __version__, "machine": describe_machine(), "ONNX Runtime": _describe_runtime()}
+    facts = {
+        "path": str(model),
+        "sketch-infer": __version__,
+        "machine": describe_machine(),
+        "ONNX Runtime": _describe_runtime(),
+    }
     checks = [_check_wheels()]
     try:
         file = ModelFile.read(model)  # once: all that follows is of these bytes
@@ -69,7 +74,7 @@ def self_check(model: Path, provider: ProviderChoice = "auto", verify_key: Path 
         name = names.get(type(error), "model file")
         facts |= _describe_providers(None)
         failed = Check(name, False, str(error).removeprefix(f"{model}: "))
-        return Report(f"Self-check of {model}", facts, (*checks, failed), versions=describe_python_packages())
+        return Report(f"Self-check of {model.name}", facts, (*checks, failed), versions=describe_python_packages())
     facts |= _describe_providers(session) | _describe_model(file, session)
     checks += [Check("provider", True, f"{session.provider} runs"), Check("model file", True, "as it was exported")]
     probes = session.metadata.probes
@@ -84,7 +89,7 @@ def self_check(model: Path, provider: ProviderChoice = "auto", verify_key: Path 
         facts["nodes that ran"] = "; ".join(f"{provider}: {describe_nodes(ops)}" for provider, ops in placement.items())
         facts["one sketch"] = _time_one(session)
     return Report(
-        f"Self-check of {model}",
+        f"Self-check of {model.name}",
         facts,
         tuple(checks),
         parity,

@@ -34,7 +34,7 @@ class GalleryWriter:
         self._counts: Counter[tuple[str | None, str]] = Counter()
         self._in_top5 = self._low = 0
         self._script = read_asset("gallery.js")
-        stream.write(page_head("Sketches and answers", ("gallery.css", "matrix.css"), self._script))
+        stream.write(page_head("Sketches and predictions", ("gallery.css", "matrix.css"), self._script))
         stream.write('<main id="cards">\n')
 
     def write(self, sketches: Sequence[Sketch], predictions: Predictions) -> None:
@@ -70,17 +70,18 @@ class GalleryWriter:
         labels = self._ordered(label for label, _ in confusion)
         n_labeled = confusion.total()
         n_right = sum(confusion[label, label] for label in labels)
-        facts = [("Sketches", f"{total:,}", f"{n_labeled:,} with a label" if 0 < n_labeled < total else "")]
+        facts = [("Sketches", f"{total:,}", f"{n_labeled:,} with a known class" if 0 < n_labeled < total else "")]
         if n_labeled:
             for name, hits in (("Top-1", n_right), ("Top-5", self._in_top5)):
                 facts.append((name, f"{hits / n_labeled:.1%}", f"{hits:,} of {n_labeled:,}"))
             facts.append(("Wrong", f"{n_labeled - n_right:,}", ""))
-        facts.append((f"Margin below {LOW_MARGIN}", f"{self._low:,}", ""))
+        facts.append((f"Uncertain (margin below {LOW_MARGIN})", f"{self._low:,}", ""))
         columns = self._ordered(answer for _, answer in confusion)
         sums = {label: sum(confusion[label, column] for column in columns) for label in labels}
         parts = [
             f'<p id="none"{" hidden" if total else ""}>No sketches.</p>\n</main>\n<section id="summary">',
             _facts(facts),
+            '<p class="note">Margin: the probability of the most likely class minus that of the second.</p>',
             _matrix(confusion, sums, columns, self._classes) if n_labeled else "",
             "</section>",
             _filters(sums, {answer: answers[answer] for answer in self._ordered(answers)}),
@@ -100,7 +101,7 @@ def _card(
     data, mark = "", ""
     if label is not None:
         data = f'data-label="{html_text(label)}" '
-        mark = f'<p class="bad">✗ label: {html_text(label)}{"" if known else ", not a class"}</p>\n'
+        mark = f'<p class="bad">✗ is: {html_text(label)}{"" if known else ", not a class"}</p>\n'
         if label == answer:
             mark = '<p class="good">✓ right</p>\n'
     bars = "".join(
@@ -130,7 +131,7 @@ def _facts(facts: Iterable[tuple[str, str, str]]) -> str:
 def _matrix(
     confusion: Counter[tuple[str, str]], sums: dict[str, int], columns: Sequence[str], classes: Sequence[str]
 ) -> str:
-    """Return the table of labels (rows) and answers (columns); `sums` holds the sketches of each label."""
+    """Return the table of true classes (rows) and predictions (columns); `sums` holds the sketches of each class."""
     head = "".join(
         f'<th scope="col" data-name="{html_text(name)}"><span>{html_text(name)}</span></th>' for name in columns
     )
@@ -148,9 +149,10 @@ def _matrix(
         name = html_text(label)
         rows.append(f'<tr><th scope="row" data-name="{name}">{name}{note}</th>{"".join(cells)}{right}</tr>')
     return (
-        '<details open><summary><h2>Confusion matrix</h2></summary>\n<p class="note">Rows are labels, columns are '
-        'answers; blue is right, red is wrong.</p>\n<div class="matrix" tabindex="0" role="region" '
-        f'aria-label="Confusion matrix"><table>\n<thead><tr><th>label</th>{head}<th>right</th></tr></thead>\n<tbody>'
+        '<details open><summary><h2>Confusion matrix</h2></summary>\n<p class="note">Rows are true classes, columns '
+        'are predictions; blue is right, red is wrong.</p>\n<div class="matrix" tabindex="0" role="region" '
+        'aria-label="Confusion matrix"><table>\n'
+        f"<thead><tr><th>true class</th>{head}<th>right</th></tr></thead>\n<tbody>"
         f"{chr(10).join(rows)}</tbody>\n</table></div></details>"
     )
 
@@ -162,7 +164,7 @@ def _filters(labels: dict[str, int], answers: dict[str, int]) -> str:
         f'<label><input type="radio" name="show" value="{value}"{" checked" if value == "all" else ""}>{text}</label>'
         for value, text in shows
     )
-    selects = (_select("label", labels) if labels else "") + _select("answer", answers)
+    selects = (_select("label", "true class", labels) if labels else "") + _select("answer", "prediction", answers)
     return (
         f'<section id="filters" aria-label="Filters" hidden><fieldset><legend>Show</legend>{radios}'
         f'<label><input type="range" id="margin" aria-label="highest margin" min="0.01" max="1" step="0.01" '
@@ -173,8 +175,8 @@ def _filters(labels: dict[str, int], answers: dict[str, int]) -> str:
     )
 
 
-def _select(name: str, counts: dict[str, int]) -> str:
+def _select(name: str, title: str, counts: dict[str, int]) -> str:
     options = "".join(
         f'<option value="{html_text(word)}">{html_text(word)} ({count:,})</option>' for word, count in counts.items()
     )
-    return f'<label>{name} <select name="{name}"><option value="">any</option>{options}</select></label>'
+    return f'<label>{title} <select name="{name}"><option value="">any</option>{options}</select></label>'

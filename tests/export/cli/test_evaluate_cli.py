@@ -9,7 +9,7 @@ import torch
 from sketch_export.checks.hard_cases import first_part, rejection
 from sketch_export.exporter import seal
 from sketch_infer import drawing_to_sketch
-from sketch_models import load_checkpoint, run_eager, save_checkpoint
+from sketch_models import SketchRNNConfig, load_checkpoint, run_eager, save_checkpoint
 from tests import tiny
 from tests.networks import make_model
 from tests.support import Run
@@ -44,10 +44,10 @@ def test_eager_and_onnx_side_by_side(
     assert result.exit_code == 0, result.output
     lines = [line.split() for line in result.stdout.splitlines()]
     assert lines[0] == ["30", "drawings", str(checkpoint), str(tiny_onnx)]
-    assert [line[0] for line in lines[1:6]] == ["top-1", "top-5", "mean", "mean", "calibration"]
-    assert lines[2][1:] == ["100.0000%", "100.0000%"]  # five classes
-    for line in lines[1:3]:
-        assert line[-1] == line[-2]
+    assert [line[0] for line in lines[1:6]] == ["top-1", "top-5", "loss", "mean", "calibration"]
+    share = ["100.0%", "(30", "of", "30)"]
+    assert lines[2][1:] == [*share, *share]  # five classes
+    assert lines[1][1:5] == lines[1][5:]
     assert {line[0] for line in lines[7:12]} == set(tiny.LABELS)
     assert lines[13][1:3] == ["taken", "for"]
     assert picture.read_bytes().startswith(b"\x89PNG")
@@ -63,7 +63,7 @@ def test_the_figures_are_those_of_the_predictions(sketch_export: Run, checkpoint
         hits += (logits.argmax(axis=1) == label).tolist()
     result = sketch_export("evaluate", checkpoint, data)
     (line,) = [line for line in result.stdout.splitlines() if line.startswith("top-1")]
-    assert line.split()[1] == f"{np.mean(hits):.4%}"
+    assert line.split()[1] == f"{np.mean(hits):.1%}"
 
 
 def test_bad_lines_are_counted_and_cuts_named(sketch_export: Run, checkpoint: Path, data: Path) -> None:
@@ -79,6 +79,9 @@ def test_bad_lines_are_counted_and_cuts_named(sketch_export: Run, checkpoint: Pa
 
 def test_errors(sketch_export: Run, tiny_onnx: Path, checkpoint: Path, data: Path, tmp_path: Path) -> None:
     torch.save(make_model().state_dict(), tmp_path / "bare.pt")
+    save_checkpoint(
+        tmp_path / "wide.safetensors", make_model(SketchRNNConfig(4, 6, 5, sequence_length=24)), tiny.LABELS
+    )
     relabeled = onnx.load(tiny_onnx)
     for entry in relabeled.metadata_props:
         if entry.key.endswith("labels"):
@@ -88,6 +91,7 @@ def test_errors(sketch_export: Run, tiny_onnx: Path, checkpoint: Path, data: Pat
         (checkpoint, tmp_path / "none"): "found nothing",
         (tmp_path / "none.onnx", data): "none.onnx",
         (tmp_path / "bare.pt", data): "expected class names",
+        (tmp_path / "wide.safetensors", data): "reads 3 values per point (dx, dy, pen), found 4",
         (checkpoint, tmp_path / "relabeled.onnx", data): "expected the classes and sequence length of",
         (tmp_path / "relabeled.onnx", data): "expected a word among the 5 classes, found 'ant'",
         (checkpoint,): "Missing argument",
@@ -130,6 +134,22 @@ def test_drawings_of_other_classes(sketch_export: Run, checkpoint: Path, data: P
         (others / f"{word}.ndjson").unlink()
     refused = sketch_export("evaluate", checkpoint, data, "--others", others)
     assert "expected drawings of other classes, found none" in refused.stderr
+
+
+@pytest.mark.parametrize("threshold", ["abc", "nan", "7", ""])
+def test_a_recorded_threshold_that_is_no_probability(
+    sketch_export: Run, checkpoint: Path, data: Path, tmp_path: Path, threshold: str
+) -> None:
+    odd = tmp_path / "odd.safetensors"
+    save_checkpoint(odd, make_model(), tiny.LABELS, {"reject_below": threshold})
+    for command in (
+        ("evaluate", checkpoint, odd, data, "--others", tmp_path / "none"),
+        ("onnx", "--checkpoint", odd, "--output", tmp_path / "odd.onnx"),
+    ):
+        result = sketch_export(*command)
+        assert result.exit_code == 2
+        words = f"Error: {odd}: reject_below in its metadata: expected a probability between 0 and 1, found"
+        assert f"{words} {threshold!r}\n" in result.stderr
 
 
 def test_auroc_is_the_chance_of_being_surer_of_the_known() -> None:
@@ -176,3 +196,12 @@ def test_a_picture_of_no_known_kind_is_refused_before_the_work(
     result = sketch_export("evaluate", checkpoint, tmp_path / "no data", option, tmp_path / "picture.xyz")
     assert result.exit_code == 2
     assert "expected a file that ends in .png, .svg, .pdf, found" in result.stderr
+
+
+def test_two_pictures_in_one_file_are_refused(sketch_export: Run, checkpoint: Path, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    for other in (tmp_path / "z.png", tmp_path / "link" / "z.png"):
+        result = sketch_export("evaluate", checkpoint, data, "--confusion", tmp_path / "z.png", "--reliability", other)
+        assert result.exit_code == 2
+        assert f"--reliability {other} is also the --confusion; name another file" in result.stderr
+    assert not (tmp_path / "z.png").exists()

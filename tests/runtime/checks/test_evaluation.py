@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sketch_infer.checks.evaluation import Confusion, evaluate
+from sketch_infer.checks.evaluation import Confusion, evaluate, format_evaluations
 
 CLASSES = ("ant", "bee", "cat", "dog", "eel", "fox")
 
@@ -23,6 +23,20 @@ def test_by_hand() -> None:
     assert result.confusion[1].tolist() == [2, 0, 0, 0, 0, 0]
     assert result.confusions() == [Confusion("bee", "ant", 2, 1.0), Confusion("fox", "cat", 1, 1.0)]
     assert result.confusions(1) == [Confusion("bee", "ant", 2, 1.0)]
+
+
+def test_shares_are_rounded_and_counted() -> None:
+    log_probs = np.log([[0.6, 0.4], [0.6, 0.4], [0.1, 0.9]])
+    text = format_evaluations({"": evaluate(log_probs, np.array([0, 1, 1]), CLASSES[:2])})
+    assert "top-1               66.7% (2 of 3)\n" in text
+    assert text.endswith("bee taken for ant   1 of 2")
+    many = format_evaluations({"": evaluate(np.tile(log_probs, (4000, 1)), np.tile([0, 1, 1], 4000), CLASSES[:2])})
+    assert "66.67% (8,000 of 12,000)" in many
+
+
+def test_without_mistakes_no_blank_line_ends_the_text() -> None:
+    text = format_evaluations({"": evaluate(np.log([[0.6, 0.4]]), np.array([0]), CLASSES[:2])})
+    assert text.endswith("\nant                 100.0%")
 
 
 def test_fewer_than_five_classes() -> None:

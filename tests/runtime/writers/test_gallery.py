@@ -77,7 +77,7 @@ def test_a_card_says_what_the_network_and_the_input_say() -> None:
     assert right == {"data-label": "ant", "data-answer": "ant", "data-margin": "0.350"}
     assert wrong == {"data-label": "cat", "data-answer": "ant", "data-margin": "0.350"}
     assert right_text.split()[:4] == ["ant", "60.0%", "✓", "right"]
-    assert wrong_text.split()[:5] == ["ant", "60.0%", "✗", "label:", "cat"]
+    assert wrong_text.split()[:5] == ["ant", "60.0%", "✗", "is:", "cat"]
     assert wrong_text.endswith("in.ndjson #1 margin 0.350\n")
     bars = page.find("li")[5:]
     assert [text for _, text in bars] == ["ant60.0%", "bee25.0%", "cat6.0%", "dog4.5%", "eel3.0%"]
@@ -122,14 +122,14 @@ def test_without_labels_there_is_no_matrix_and_no_filter_for_wrong_ones() -> Non
     assert not page.find("table")
     assert not any({"data-label"} & attributes.keys() for attributes, _ in page.find("article"))
     assert not any("✓" in text or "✗" in text for _, text in page.find("article"))
-    assert facts(page) == {"Sketches": "2", "Margin below 0.2": "0"}
+    assert facts(page) == {"Sketches": "2", "Uncertain (margin below 0.2)": "0"}
     assert [attributes["value"] for attributes, _ in page.find("input")] == ["all", "low", "0.2"]
     assert [attributes["name"] for attributes, _ in page.find("select")] == ["answer", "sort"]
 
 
 def test_unlabelled_sketches_do_not_count_as_wrong() -> None:
     page = Page(page_of((sketches(["ant", None, "bee"]), predictions([0, 0, 0]))))
-    assert facts(page)["Sketches"] == "32 with a label"
+    assert facts(page)["Sketches"] == "32 with a known class"
     assert facts(page)["Top-1"] == "50.0%1 of 2"
     assert facts(page)["Wrong"] == "1"
     assert "ant (3)" in [text for _, text in page.find("option")]
@@ -137,7 +137,7 @@ def test_unlabelled_sketches_do_not_count_as_wrong() -> None:
 
 def test_a_label_that_is_no_class_is_wrong_and_has_a_row() -> None:
     page = Page(page_of((sketches(["zebra", "ant"]), predictions([0, 0]))))
-    assert "✗ label: zebra, not a class" in page.find("article")[0][1]
+    assert "✗ is: zebra, not a class" in page.find("article")[0][1]
     rows = [text for attributes, text in page.find("th") if attributes.get("scope") == "row"]
     assert rows == ["ant", "zebra (not a class)"]
     assert facts(page)["Top-1"] == facts(page)["Top-5"] == "50.0%1 of 2"
@@ -147,7 +147,7 @@ def test_a_margin_that_shows_as_the_limit_is_not_low() -> None:
     given = [(sketches(["ant"]), predictions([0], 0.4, 0.4 - margin)) for margin in (0.1994, 0.1997, 0.19)]
     page = Page(page_of(*given))
     assert [attributes["data-margin"] for attributes, _ in page.find("article")] == ["0.199", "0.200", "0.190"]
-    assert facts(page)["Margin below 0.2"] == "2"
+    assert facts(page)["Uncertain (margin below 0.2)"] == "2"
 
 
 def test_the_input_cannot_write_into_the_page() -> None:
@@ -155,7 +155,7 @@ def test_the_input_cannot_write_into_the_page() -> None:
     page = Page(page_of((sketches([evil, evil], source='a"/<script>&amp;.npy'), predictions([0, 1]))))
     assert len(page.find("script")) == 1
     assert [attributes["data-label"] for attributes, _ in page.find("article")] == [evil, evil]
-    assert f"✗ label: {evil}" in page.find("article")[0][1]
+    assert f"✗ is: {evil}" in page.find("article")[0][1]
     title = next(attributes["title"] for attributes, _ in page.find("span") if "title" in attributes)
     assert (title, page.find("footer")[0][1][:18]) == ('a"/<script>&amp;.npy', "<script>&amp;.npy ")
     assert evil in [attributes["value"] for attributes, _ in page.find("option")]
@@ -173,7 +173,7 @@ def test_the_page_loads_nothing_and_runs_its_own_script_only() -> None:
 def test_no_sketches_are_a_page_too() -> None:
     page = Page(page_of())
     assert facts(page)["Sketches"] == "0"
-    assert page.find("p") == [({"id": "none"}, "No sketches.")]
+    assert page.find("p")[0] == ({"id": "none"}, "No sketches.")
 
 
 def test_more_sketches_than_a_browser_bears_are_refused() -> None:
