@@ -13,6 +13,7 @@ from torch import nn
 
 from sketch_export.checks.expected import as_sketch_rnn
 from sketch_export.checks.proof import int8_agreement, prove
+from sketch_export.checks.recorded import check_probability
 from sketch_export.fast_graph import make_fast
 from sketch_export.passes.code_outputs import add_codes
 from sketch_export.pen_points.compose import read_points
@@ -103,8 +104,9 @@ def export_onnx(
 
     Raises:
         InputError: if the path does not end in .onnx, the labels do not match, or the network does not read
-            (dx, dy, pen) or has only one class.
-        ValueError: for an unknown graph, precision or input form, or for a combination that int8 or points exclude.
+            (dx, dy, pen), has only one class, or has weights that are not finite.
+        ValueError: for an unknown graph, precision or input form, for a combination that int8 or points exclude, or if
+            reject_below is no probability.
         ParityError: if your own module answers differently from a SketchRNN with its weights.
         NotProvenError: if ONNX Runtime's outputs differ from eager PyTorch's.
         OutputError: if the file cannot be written.
@@ -130,6 +132,8 @@ def export_onnx(
         raise ValueError(f"expected input form {' or '.join(INPUT_FORMS)}, found {input_form!r}")
     if input_form == POINTS and initial_state:
         raise ValueError("expected no initial states for pen points")
+    if reject_below is not None:
+        reject_below = check_probability(reject_below)
     onnx_model = trace(network, opset, initial_state)
     make_plain(onnx_model)
     samples = probe_sketches(network.config.sequence_length)[1]

@@ -8,7 +8,7 @@ import onnx_ir.passes.common as passes
 
 from sketch_export.passes.bounded_points import bound_points
 from sketch_export.passes.branch_constants import own_host_constants
-from sketch_export.passes.directions import split_directions
+from sketch_export.passes.directions import DIRECTIONS, split_directions
 from sketch_export.passes.explicit_clip import set_clips
 from sketch_export.passes.forward_padding import LOGIT_BUDGET, skip_forward_padding
 from sketch_export.passes.head_blocks import quantize_whole_head, skip_head_blocks
@@ -47,7 +47,10 @@ def make_fast(model: ir.Model, sketches: FloatArray, precision: Precision = "fp3
     state_tolerance, logit_budget, head_budget = _TOLERANCES[precision]
     split_directions(model)
     if whole := factor_head(model, head_budget):
-        notes.append(f"the head reads every step: it is not of low rank in time ({' and '.join(whole)})")
+        which = "the head" if len(whole) == len(DIRECTIONS) else f"the head of the {whole[0]} direction"
+        notes.append(
+            f"{which} is exported at full size: its weights do not have the smooth form that sketch-train gives them"
+        )
     if len(lstm_nodes(model)) > 2:
         notes.append("padding is not skipped: a second LSTM layer reads what the first one makes of it")
     elif len(model.graph.inputs) > 1:

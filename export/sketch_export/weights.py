@@ -1,10 +1,32 @@
-"""The identity of a network's weights."""
+"""A network's weights: that they are numbers, and which ones."""
 
 import hashlib
+from collections.abc import Mapping
 
 import torch
+from torch import Tensor
 
+from sketch_infer.errors import InputError
 from sketch_models import SketchRNN
+
+
+def check_weights(title: str, state: Mapping[str, Tensor]) -> None:
+    """Check that weights are there, and finite as float32.
+
+    Args:
+        title: what messages call the network.
+        state: its tensors by name.
+
+    Raises:
+        InputError: if one is on the meta device, or holds NaN or infinity.
+    """
+    if empty := [name for name, tensor in state.items() if tensor.is_meta]:
+        raise InputError(
+            f"{title}: expected weights, found none in {', '.join(empty[:4])}: the module is on the meta device; load "
+            "its weights first"
+        )
+    if broken := [name for name, tensor in state.items() if not tensor.to(torch.float32).isfinite().all()]:
+        raise InputError(f"{title}: expected finite weights, found NaN or infinity in {', '.join(broken[:4])}")
 
 
 def weights_sha256(model: SketchRNN) -> str:

@@ -213,7 +213,16 @@ def test_refused_before_anything_is_written(tmp_path: Path) -> None:
         export_onnx(make_model(), tmp_path / "model.onnx", opset=21)
     with pytest.raises(InputError, match=r"ends in \.onnx"):
         export_onnx(make_model(), tmp_path / "model.json")
+    for odd in (2.0, -0.1, float("nan"), "half"):
+        with pytest.raises(ValueError, match="expected a probability between 0 and 1, found"):
+            export_onnx(make_model(), tmp_path / "model.onnx", reject_below=odd)  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("threshold", [np.float32(0.5), 1])
+def test_a_threshold_of_another_type_of_number(tmp_path: Path, threshold: float) -> None:
+    assert export_onnx(make_model(), tmp_path / "model.onnx", reject_below=threshold)
+    assert Session(tmp_path / "model.onnx", "cpu").metadata.reject_below == threshold
 
 
 def test_unwritable_output(tmp_path: Path) -> None:

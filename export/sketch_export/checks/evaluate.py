@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sketch_export.checks.hard_cases import Rejection, first_part, rejection
+from sketch_export.checks.recorded import recorded_threshold
 from sketch_infer.array_types import FloatArray
 from sketch_infer.checks.evaluation import Evaluation, evaluate
 from sketch_infer.errors import InputError, ModelFileError
@@ -17,7 +18,7 @@ from sketch_infer.model.contract.tensors import POINTS
 from sketch_infer.readers.files import expand_folders, read_sketches
 from sketch_infer.readers.listener import CollectingListener
 from sketch_infer.readers.sketch import Sketch
-from sketch_infer.strokes.preprocess import to_batch
+from sketch_infer.strokes.preprocess import INPUT_SIZE, to_batch
 from sketch_infer.tables import format_table
 from sketch_models import Checkpoint, load_checkpoint, run_eager
 
@@ -61,7 +62,8 @@ def compare_accuracy(
         unfinished: parts of each drawing's points, in (0, 1), after which to judge as well.
 
     Raises:
-        ModelFileError: if a network cannot be used, names no classes, or differs from the first in classes or length.
+        ModelFileError: if a network cannot be used, names no classes, differs from the first in classes or length, or
+            records a threshold for `others` that is no probability.
         InputError: if a folder cannot be used, or `folder` holds words that are none of the classes.
         ProviderError: if CUDA was asked for and did not start.
     """
@@ -76,6 +78,7 @@ def compare_accuracy(
     columns = np.unique(labels) if restrict else np.arange(len(classes))
     chosen = [classes[column] for column in columns]
     labels = np.searchsorted(columns, labels)
+    thresholds = {path: _threshold(path, network) for path, network in opened.items()} if others else {}
     unknown = {path: _of_other_classes(path, classes, listener) for path in others}
 
     def judge(strokes: Sequence[FloatArray]) -> dict[Path, FloatArray]:
@@ -87,8 +90,7 @@ def compare_accuracy(
     answers = judge(strokes)
     rejections = {
         f"{len(drawings)} drawings of other classes: {source.name}": {
-            path: rejection(answers[path], log_probs, _threshold(opened[path]))
-            for path, log_probs in judge(drawings).items()
+            path: rejection(answers[path], log_probs, thresholds[path]) for path, log_probs in judge(drawings).items()
         }
         for source, drawings in unknown.items()
     }
@@ -126,11 +128,10 @@ def further_figures(comparison: Comparison) -> str:
     return "\n".join(f"\n{table}" for table in tables)
 
 
-def _threshold(network: Classifier | Checkpoint) -> float | None:
+def _threshold(path: Path, network: Classifier | Checkpoint) -> float | None:
     if isinstance(network, Classifier):
         return network.metadata.reject_below
-    text = network.metadata.get("reject_below")
-    return float(text) if text else None
+    return recorded_threshold(path, network)
 
 
 def _log_probs(network: Classifier | Checkpoint, batch: FloatArray) -> FloatArray:
@@ -169,7 +170,13 @@ def _labels(sketches: Sequence[Sketch], classes: Sequence[str]) -> npt.NDArray[n
 
 def _open(path: Path, provider: ProviderChoice) -> Classifier | Checkpoint:
     if path.suffix != ".onnx":
-        return load_checkpoint(path)
+        checkpoint = load_checkpoint(path)
+        if (found := checkpoint.model.config.input_size) != INPUT_SIZE:
+            raise ModelFileError(
+                f"{path}: expected a network that reads {INPUT_SIZE} values per point (dx, dy, pen), found {found}; "
+                "evaluate it in your own code"
+            )
+        return checkpoint
     classifier = Classifier(path, provider)
     if classifier.metadata.input_form == POINTS:
         raise ModelFileError(

@@ -6,16 +6,19 @@ convolutions loads as well as one without, and every proof would be of the wrong
 
 import copy
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.lib.npyio import NpzFile
 from torch import Tensor, nn
 
 from sketch_export.checks.explain import explain_difference
-from sketch_infer.array_types import FloatArray
+from sketch_export.weights import check_weights
+from sketch_infer.array_types import Array, FloatArray
 from sketch_infer.checks.report import Check
 from sketch_infer.errors import InputError, ParityError, reading_errors
 from sketch_infer.model.contract.tensors import OUTPUTS, STROKES
@@ -24,6 +27,9 @@ from sketch_models import SketchHash, SketchRNN, check_tensors, config_from_stat
 TOLERANCE = 1e-3
 """Of the row's scale, max(1, largest |logit|): what other arithmetic, TF32 on a GPU for example, may change. Another
 network is off by a hundred times as much."""
+
+_LARGEST = 1e30
+"""Beyond it float32 has no room for sums and products; no network's answers come near it."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +51,17 @@ class Expected:
         """Read an `.npz` file with `strokes` and `logits` or `log_probs`.
 
         Raises:
-            InputError: if it cannot be read, lacks one of these, or their shapes do not fit the network.
+            InputError: if it cannot be read, lacks one of these, or they do not fit the network.
         """
         if path.suffix != ".npz":
             raise InputError(f"{path}: expected an .npz file of arrays, found {path.suffix or 'no'} suffix")
         try:
-            with reading_errors(path), np.load(path) as file:
-                arrays = {name: file[name] for name in (STROKES, *OUTPUTS) if name in file.files}
-        except (ValueError, EOFError, zipfile.BadZipFile) as error:  # of a file of another kind, or cut off
+            with reading_errors(path):
+                arrays = _read_arrays(path)
+        except InputError:
+            raise
+        # What a file of another kind or a damaged one raises; an unknown compression and a password are RuntimeErrors.
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, LookupError) as error:
             raise InputError(f"{path}: expected an .npz file of arrays, found another kind ({error})") from error
         outputs = {name: arrays[name] for name in OUTPUTS if name in arrays}
         if STROKES not in arrays or not outputs:
@@ -65,7 +74,7 @@ class Expected:
         """Take answers that are there already.
 
         Raises:
-            InputError: if shapes or dtypes do not fit the network, or a value is not finite.
+            InputError: if shapes or dtypes do not fit the network, or a value is not finite or too large.
         """
         sizes = model.config
         row = (sizes.sequence_length, sizes.input_size)
@@ -75,13 +84,40 @@ class Expected:
             if values.shape != (len(strokes), sizes.output_size):
                 expected = f"{len(strokes)} rows of {sizes.output_size} classes"
                 raise InputError(f"{source}: expected {name} of {expected}, found {values.shape}")
-        for name, values in {STROKES: strokes, **outputs}.items():
-            if values.dtype.kind != "f" or not np.isfinite(values).all():
-                found = "NaN or infinity" if values.dtype.kind == "f" else values.dtype
-                raise InputError(f"{source}: expected {name} as finite floats, found {found}")
-        return cls(
-            source, strokes.astype(np.float32), {name: array.astype(np.float32) for name, array in outputs.items()}
-        )
+        taken = {name: _to_float32(source, name, values) for name, values in {STROKES: strokes, **outputs}.items()}
+        return cls(source, taken.pop(STROKES), taken)
+
+
+def _read_arrays(path: Path) -> dict[str, Array]:
+    """Return those arrays of an .npz file that count.
+
+    Raises:
+        InputError: if the file is a single array, or what should be an array is none.
+    """
+    loaded = np.load(path)
+    if not isinstance(loaded, NpzFile):
+        raise InputError(f"{path}: expected an .npz file of arrays, found a single array; write it with numpy.savez")
+    with loaded as file:
+        arrays = {name: file[name] for name in (STROKES, *OUTPUTS) if name in file.files}
+    for name, values in arrays.items():
+        if not isinstance(values, np.ndarray):  # NumPy gives the bytes of a member of another kind
+            raise InputError(f"{path}: expected {name} as an array, found other bytes; write it with numpy.savez")
+    return arrays
+
+
+def _to_float32(source: str, name: str, values: Array) -> FloatArray:
+    """Convert an array of finite floats.
+
+    Raises:
+        InputError: if it holds anything else.
+    """
+    if values.dtype.kind != "f":
+        raise InputError(f"{source}: expected {name} as finite floats, found {values.dtype}")
+    if not np.isfinite(values).all():
+        raise InputError(f"{source}: expected {name} as finite floats, found NaN or infinity")
+    if (largest := float(np.abs(values).max())) > _LARGEST:
+        raise InputError(f"{source}: expected {name} of at most {_LARGEST:g}, found {largest:.3g}")
+    return values.astype(np.float32)
 
 
 def check_expected(model: SketchRNN, expected: Expected) -> Check:
@@ -123,20 +159,23 @@ def as_sketch_rnn(module: nn.Module, strokes: Callable[[int], FloatArray]) -> Sk
         the module itself, if it is a SketchRNN, else a SketchRNN with its weights.
 
     Raises:
-        InputError: if it has not the tensors of a SketchRNN, or does not run.
+        InputError: if it has not the tensors of a SketchRNN, one of them is not finite, or it does not run.
         ParityError: if it answers otherwise than SketchRNN does with its weights.
     """
-    if isinstance(module, SketchRNN) and type(module) in (SketchRNN, SketchHash):
-        return module
     title = type(module).__name__
+    if isinstance(module, SketchRNN) and type(module) in (SketchRNN, SketchHash):
+        check_weights(title, module.state_dict())
+        return module
     try:
         state = find_tensors(module.state_dict()).tensors
         config = config_from_state_dict(state)
         check_tensors(state, config)
     except ValueError as error:
         raise InputError(f"{title}: not a SketchRNN: {error}") from error
-    model = SketchRNN.from_config(config)
-    model.load_state_dict(state)
+    check_weights(title, state)
+    with torch.device("meta"):  # initial weights would be drawn from torch's random numbers, which are the caller's
+        model = SketchRNN.from_config(config)
+    model.to_empty(device="cpu").load_state_dict(state)
     sketches = strokes(config.sequence_length)
     own = copy.deepcopy(module).to(device="cpu", dtype=torch.float32).eval()
     try:

@@ -32,9 +32,9 @@ def explain_difference(model: SketchRNN, strokes: FloatArray, name: str, wanted:
     best = min((float(np.abs(values - wanted).mean()), reason) for reason, values in _variants(model, strokes, name))
     if best[0] <= _FITS * difference:
         return best[1]
-    torch.manual_seed(0)
     training = copy.deepcopy(model).train()
-    with torch.no_grad():
+    with torch.random.fork_rng(devices=[]), torch.no_grad():  # the caller's random numbers stay as they were
+        torch.default_generator.manual_seed(0)
         noise = np.abs(training(torch.from_numpy(strokes))[OUTPUTS.index(name)].numpy() - found).mean()
     if noise and 0.3 <= difference / noise <= 3:
         return "they differ by as much as dropout makes: call model.eval() before you record them"

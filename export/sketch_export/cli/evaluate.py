@@ -6,6 +6,7 @@ import click
 
 from sketch_export.checks.evaluate import compare_accuracy, further_figures
 from sketch_export.checks.pictures import plot_confusions, plot_reliability
+from sketch_export.cli.options import refuse_one_file
 from sketch_infer.checks.evaluation import format_evaluations
 from sketch_infer.cli.console import note, provider_option, say, terminal_width
 from sketch_infer.inference.providers import ProviderChoice
@@ -57,6 +58,7 @@ def evaluate(
     DATA is a folder of Quick, Draw! files, CLASS.ndjson or CLASS.ndjson.gz; NETWORKS, shown side by side, are
     checkpoints (run in eager PyTorch) and .onnx model files of the same classes.
     """
+    refuse_one_file("--reliability", reliability, "--confusion", confusion)
     parts = (0.25, 0.5, 0.75) if unfinished else ()
     comparison = compare_accuracy(networks, data, provider, restrict, others, parts)
     say(format_evaluations({str(path): one for path, one in comparison.evaluations.items()}, terminal_width()))

@@ -6,15 +6,22 @@ import click
 
 from sketch_export.checks.expected import Expected, check_expected
 from sketch_export.checks.proof_report import proof_report
+from sketch_export.checks.recorded import compare_labels, recorded_threshold
 from sketch_export.checks.shapes import describe_forward
-from sketch_export.cli.options import PUBLISHED_LENGTH, checkpoint_path, example_network, expected_option
+from sketch_export.cli.options import (
+    PUBLISHED_LENGTH,
+    check_writable,
+    checkpoint_path,
+    example_network,
+    expected_option,
+)
 from sketch_export.exporter import GRAPH_CHOICES, GraphChoice, NotProvenError, export_onnx
 from sketch_export.trace import OPSETS
 from sketch_infer.checks.parity.report import ParityReport
 from sketch_infer.checks.report_page import write_report
 from sketch_infer.checks.signing import read_signing_key, sign_file, signature_path
 from sketch_infer.cli.console import refuse_overwriting, report_option, say, sign_key_option, terminal_width
-from sketch_infer.errors import ModelFileError
+from sketch_infer.errors import InputError, ModelFileError
 from sketch_infer.model.contract.metadata import INPUT_FORMS, InputForm
 from sketch_infer.model.contract.tensors import POINTS, STROKES
 from sketch_infer.model.labels import read_labels
@@ -99,11 +106,16 @@ def onnx(
         raise click.UsageError("--input points takes no --initial-state: a drawing is whole")
     if random_weights == (checkpoint is not None):
         raise click.UsageError("expected either --checkpoint FILE or --random-weights")
-    refuse_overwriting(output, [checkpoint, labels, expected, sign_key])
-    refuse_overwriting(report, [checkpoint, labels, output, expected, sign_key], "--report")
+    inputs = [checkpoint, labels, expected, sign_key]
+    signature = signature_path(output) if sign_key and output.name else None
+    refuse_overwriting(output, inputs)
+    refuse_overwriting(signature, inputs, "the signature")
+    refuse_overwriting(report, [*inputs, output, signature], "--report")
+    for path in (output, signature, report):  # before the proof, too
+        check_writable(path)
     key = read_signing_key(sign_key) if sign_key else None  # before the proof, which takes a while
     loaded = load_checkpoint(checkpoint) if checkpoint else Checkpoint(example_network())
-    names = read_labels(labels) if labels else loaded.labels
+    names = _labels(labels, loaded) if labels else loaded.labels
     if random_weights:
         say("WARNING: these weights are random (seed 0): the file's labels will mean nothing")
     elif names is None:
@@ -125,7 +137,7 @@ def onnx(
             random_weights=random_weights,
             graph=graph,
             precision="int8" if int8 else "fp32",
-            reject_below=_reject_below(loaded, checkpoint),
+            reject_below=recorded_threshold(checkpoint, loaded),
             input_form=input_form,
         )
     except NotProvenError as error:
@@ -139,7 +151,19 @@ def onnx(
     say(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB, opset {opset})")
     if key:
         sign_file(output, output.read_bytes(), key)
-        say(f"wrote {signature_path(output)}")
+        say(f"wrote {signature}")
+
+
+def _labels(path: Path, loaded: Checkpoint) -> list[str]:
+    """Read the labels, and hold them to the checkpoint's own; another number of them is refused by the export."""
+    names = read_labels(path)
+    if loaded.labels and len(names) == len(loaded.labels):
+        compared = compare_labels(loaded.labels, names)
+        if not compared:
+            raise InputError(f"{path}: {compared.found}; leave out --labels")
+        if tuple(names) != loaded.labels:
+            say(wrap(f"note: {path}: {compared.found}", terminal_width()))
+    return names
 
 
 def _sizes(model: SketchRNN) -> str:
@@ -169,11 +193,3 @@ def _check_length(loaded: Checkpoint, said: int | None, path: Path | None) -> No
             f"{path}: its head has the size for {length} points per sketch, and {PUBLISHED_LENGTH} are usual; if it "
             f"was trained on {length}, add --sequence-length {length}; if its head pools, it is another network"
         )
-
-
-def _reject_below(loaded: Checkpoint, path: Path | None) -> float | None:
-    text = loaded.metadata.get("reject_below")
-    try:
-        return float(text) if text else None
-    except ValueError as error:
-        raise ModelFileError(f"{path}: expected a number as reject_below in its metadata, found {text!r}") from error

@@ -1,10 +1,14 @@
 """What several commands share."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import click
 import torch
 
+from sketch_infer.atomic import replaceable
+from sketch_infer.errors import writing_errors
 from sketch_models import SketchRNN
 
 PUBLISHED_LENGTH = 196
@@ -20,6 +24,28 @@ expected_option = click.option(
     type=click.Path(path_type=Path),
     help="An .npz file of strokes and your own network's logits or log_probs for them: exit 1 if SketchRNN's differ.",
 )
+
+
+def check_writable(path: Path | None) -> None:
+    """Refuse an output before the work, so that no other one is written in vain.
+
+    Raises:
+        OutputError: if `path` is a folder or a device, or no file can be made beside it.
+    """
+    if path:
+        target = replaceable(path)
+        with writing_errors(path):
+            tempfile.TemporaryFile(dir=target.parent).close()
+
+
+def refuse_one_file(option: str, path: Path | None, other_option: str, other: Path | None) -> None:
+    """Stop before one output takes the place of another, under whichever name.
+
+    Raises:
+        click.UsageError: if `path` and `other` are the same file.
+    """
+    if path and other and os.path.realpath(path) == os.path.realpath(other):
+        raise click.UsageError(f"{option} {path} is also the {other_option}; name another file")
 
 
 def example_network() -> SketchRNN:

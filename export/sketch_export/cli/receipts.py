@@ -22,7 +22,8 @@ from sketch_infer.errors import ParityError
 def receipts(paths: tuple[Path, ...], verify_key: Path | None) -> None:
     """Make one table of the receipts of many devices.
 
-    RECEIPTS are files that `sketch-infer --self-check --attest` wrote. Exit code 1 if a device's check failed.
+    RECEIPTS are files that `sketch-infer --self-check --attest` wrote. Exit codes: 1 if a device's check
+    failed or a signature does not fit; 2 if a receipt cannot be read, is damaged or contradicts itself.
     """
     key = read_verify_key(verify_key) if verify_key else None
     found = []

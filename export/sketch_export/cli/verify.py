@@ -10,7 +10,8 @@ from sketch_export.checks.expected import Expected, check_expected
 from sketch_export.checks.layers import compare_layers, layers_check, layers_table
 from sketch_export.checks.proof import prove
 from sketch_export.checks.proof_report import proof_report
-from sketch_export.cli.options import checkpoint_path, expected_option
+from sketch_export.checks.recorded import compare_labels
+from sketch_export.cli.options import check_writable, checkpoint_path, expected_option
 from sketch_infer.array_types import FloatArray
 from sketch_infer.checks.report_page import write_report
 from sketch_infer.cli.console import (
@@ -61,12 +62,18 @@ def verify(
     MODELS are compared with eager PyTorch and with float64, both using the weights of CHECKPOINT.
     """
     refuse_overwriting(report, [*models, checkpoint, strokes, expected], "--report")
-    network = load_checkpoint(checkpoint).model
+    check_writable(report)
+    loaded = load_checkpoint(checkpoint)
+    network = loaded.model
     folder = Path(strokes) if strokes and Path(strokes).is_dir() else None
     extra = _read_case(strokes, network.config.sequence_length) if strokes and not folder else None
     files = [ModelFile.read(model) for model in models]  # once: all that follows is of these bytes
     proofs = {file: prove(file, network, provider, extra=extra) for file in files}
     tables, checks = [], [check_expected(network, Expected.read(expected, network))] if expected else []
+    if loaded.labels:
+        for file in files:
+            compared = compare_labels(loaded.labels, file.check().metadata.labels)
+            checks.append(replace(compared, name=f"{Path(file.name).name}: {compared.name}"))
     if layers:
         for file in files:
             comparisons = compare_layers(file, network, provider)

@@ -120,6 +120,11 @@ class Receipt:
         for name in names:
             if not isinstance(values.get(name, ...), _TYPES.get(name, (str,))):
                 raise InputError(f"{path}: this receipt is damaged: its {name!r} is missing or of another type")
+        for name in ("largest_difference", "tolerance"):
+            if (number := values[name]) is not None and not 0 <= number < math.inf:  # nor NaN
+                raise InputError(
+                    f"{path}: this receipt is damaged: expected its {name!r} as a finite number >= 0, found {number}"
+                )
         receipt = cls(**{name: values[name] for name in names})
         if receipt.verdict not in ("pass", "fail"):
             raise InputError(f"{path}: expected pass or fail as its verdict, found {receipt.verdict[:80]!r}")

@@ -1,7 +1,10 @@
 """The user's own answers and modules: another network with the same weights is not exported as if it were ours."""
 
+import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -15,6 +18,8 @@ from sketch_infer.array_types import FloatArray
 from sketch_models import SketchRNN
 from tests.networks import TINY, make_model
 from tests.support import Run, random_sketches
+
+Module = TypeVar("Module", bound=nn.Module)
 
 STROKES = random_sketches(12, TINY.sequence_length, seed=3)
 
@@ -140,6 +145,7 @@ def test_what_is_assumed_is_said_and_another_length_has_to_be_meant(
         ({"strokes": STROKES, "logits": OWN * np.nan}, "logits as finite floats, found NaN or infinity"),
         ({"strokes": STROKES, "logits": OWN.astype(object)}, "expected an .npz file of arrays"),
         ({"strokes": STROKES.astype(int), "logits": OWN}, "strokes as finite floats, found int64"),
+        ({"strokes": STROKES * np.float64(1e300), "logits": OWN}, r"strokes of at most 1e\+30, found \d"),
     ],
 )
 def test_expected_answers_that_cannot_be_used(tmp_path: Path, arrays: dict[str, FloatArray], words: str) -> None:
@@ -152,15 +158,27 @@ def test_expected_answers_that_cannot_be_used(tmp_path: Path, arrays: dict[str, 
 def test_expected_answers_of_another_kind_of_file(tmp_path: Path) -> None:
     (tmp_path / "own.npz").write_bytes(b"no archive")
     np.save(tmp_path / "own.npy", OWN)
-    for name, words in {"own.npz": "expected an .npz", "own.npy": r"found \.npy suffix", "none.npz": "No such"}.items():
+    shutil.copyfile(tmp_path / "own.npy", tmp_path / "renamed.npz")
+    with zipfile.ZipFile(tmp_path / "texts.npz", "w") as archive:
+        archive.writestr("strokes", "no array")
+        archive.writestr("logits", "no array")
+    for name, words in {
+        "own.npz": "expected an .npz",
+        "own.npy": r"found \.npy suffix",
+        "none.npz": "none.npz: cannot be read: No such",
+        "renamed.npz": "expected an .npz file of arrays, found a single array",
+        "texts.npz": "expected strokes as an array, found other bytes",
+    }.items():
         with pytest.raises(InputError, match=words):
             Expected.read(tmp_path / name, make_model())
 
 
 def test_a_module_of_ones_own_is_exported(tmp_path: Path) -> None:
     own = Own().train()
+    state = torch.random.get_rng_state()
     assert export_onnx(own, tmp_path / "own.onnx")
     assert own.training
+    assert torch.equal(torch.random.get_rng_state(), state)
     found = Classifier(tmp_path / "own.onnx", "cpu").predict(STROKES).logits
     np.testing.assert_allclose(found, OWN, atol=1e-5)
 
@@ -169,6 +187,12 @@ class Subclass(SketchRNN):
     def forward(self, inputs: Tensor, hidden: object = None) -> tuple[Tensor, Tensor]:  # noqa: ARG002
         log_probs, logits = super().forward(inputs.flip(1))
         return log_probs, logits
+
+
+def broken(module: Module, number: float) -> Module:
+    with torch.no_grad():
+        module.get_parameter("fc_mu1.weight")[0, 0] = number
+    return module
 
 
 class Headless(nn.Module):
@@ -183,12 +207,23 @@ class Headless(nn.Module):
         (Own(nn.ReLU()), ParityError, "Own: its logits differ .* has a ReLU after each convolution"),
         (Subclass.from_config(TINY), ParityError, "Subclass: its .* differ"),
         (Headless(), InputError, r"Headless: not a SketchRNN: expected lstm_1\.weight_hh_l0"),
+        (
+            broken(make_model(), np.nan),
+            InputError,
+            r"SketchRNN: expected finite weights, found NaN .* in fc_mu1\.weight",
+        ),
+        (broken(Own(), np.inf), InputError, r"Own: expected finite weights, found NaN or infinity in fc_mu1\.weight"),
+        (broken(make_model().double(), 1e300), InputError, "SketchRNN: expected finite weights"),
+        (make_model().to("meta"), InputError, r"SketchRNN: expected weights, found none in conv1d_1\.weight"),
+        (Own().to("meta"), InputError, r"Own: expected weights, found none in .* load its weights first"),
         (Own(lambda x: x[:, :, ::2]), InputError, r"Own: does not run on strokes \(12, 24, 3\)"),
     ],
 )
 def test_a_module_that_is_another_network_is_not_exported(
     tmp_path: Path, module: nn.Module, error: type[Exception], words: str
 ) -> None:
+    state = torch.random.get_rng_state()
     with pytest.raises(error, match=words):
         export_onnx(module, tmp_path / "own.onnx")
+    assert torch.equal(torch.random.get_rng_state(), state)
     assert list(tmp_path.iterdir()) == []
