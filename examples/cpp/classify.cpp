@@ -1,8 +1,9 @@
 // Pen points in, labels out, with ONNX Runtime's C API alone.
 //
-//   c++ -std=c++17 classify.cpp -lonnxruntime -o classify
+//   c++ -std=c++17 classify.cpp ./libonnxruntime.so.1 -Wl,-rpath,'$ORIGIN' -o classify
 //   ./classify points.onnx labels.txt < drawing.txt
 //
+// libonnxruntime.so.1 is in ONNX Runtime's release archive, and in its Python wheel: docs/contract.md.
 // drawing.txt has a line "x y pen" for each point, in any unit; pen is 1 on the last point of a stroke, else 0.
 // labels.txt has the class names, one a line: sketch-infer --model points.onnx --list-labels
 #if __has_include(<onnxruntime_c_api.h>)

@@ -12,7 +12,7 @@ from sketch_search import cli
 from tests import tiny
 from tests.docs.pages import blocks, commands, read_page
 from tests.search.conftest import LINES
-from tests.support import ROOT, run_command
+from tests.support import ROOT, SAMPLES, run_command
 
 PAGE = read_page("docs/sketch-search.md")
 
@@ -26,9 +26,11 @@ def test_the_docs_have_the_recorded_figures() -> None:
 
 def test_commands_and_code_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "drawings").mkdir()
-    (tmp_path / "drawings" / "all.ndjson").write_text("".join(LINES), encoding="utf-8")
-    (tmp_path / "cat.ndjson").write_text(LINES[3], encoding="utf-8")
+    test_drawings = tmp_path / "benchmarks" / "data" / "quickdraw_test"
+    test_drawings.mkdir(parents=True)
+    (test_drawings / "all.ndjson").write_text("".join(LINES), encoding="utf-8")
+    (tmp_path / "runtime").mkdir()
+    (tmp_path / "runtime" / "samples").symlink_to(SAMPLES)
     ran = commands(PAGE)
     assert len(ran) > 4
     for command in ran:
