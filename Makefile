@@ -35,7 +35,7 @@ EXPORT := $(BIN)/sketch-export onnx \
 help: ## List the targets
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(INSTALLED) ## Install both packages and the tools into .venv
+setup: $(INSTALLED) ## Install the packages and the tools into .venv
 
 export: setup ## Export the models to ONNX, prove and install them
 	$(EXPORT) --output $(MODEL)

@@ -109,7 +109,7 @@ def writing_errors(what: str | Path) -> Iterator[None]:
     """
     try:
         yield
-    except SketchError:  # an OutputError is an OSError, too
+    except (SketchError, BrokenPipeError):  # an OutputError is an OSError, too; a pipe is another output than this file
         raise
     except OSError as reason:
         raise OutputError(f"{what}: cannot be written: {_reason(reason)}") from reason

@@ -1,6 +1,9 @@
 """What the commands find, and how they say it."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -91,6 +94,16 @@ def test_no_duplicates_are_told_on_a_terminal_and_are_no_lines_of_json(sketch_se
     for format_, told in (("table", "note: no duplicates found\n"), ("jsonl", "")):
         result = sketch_search("duplicates", tmp_path / "two.index", "--format", format_)
         assert (result.exit_code, result.stdout, result.stderr) == (0, "", told)
+
+
+def test_a_reader_that_has_enough_is_no_fault_of_the_page(index_file: Path, drawings: Path, tmp_path: Path) -> None:
+    arguments = ["query", drawings, *MODEL, "--index", index_file, "--html", tmp_path / "x.html"]
+    command = [sys.executable, "-m", "sketch_search", *map(str, arguments)]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")  # as click ends where a pipe closes
 
 
 def test_a_part_of_a_drawing_is_not_the_drawing() -> None:
