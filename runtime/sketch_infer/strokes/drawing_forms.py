@@ -212,7 +212,8 @@ def _refuse_marks(number: int, values: Sequence[Any]) -> None:
                 f"expected times as the third values of stroke {number}, found 0 and 1: where they say that the pen is "
                 "lifted, split the stroke there; if they are times, leave them out"
             )
-        counted = found == set(range(min(found), max(found) + 1)) and list(values) == sorted(values)
+        # In order first: then the last is the largest, and the range is not longer than the values.
+        counted = list(values) == sorted(values) and found == set(range(values[0], values[-1] + 1))
     except TypeError:  # no numbers, which is said elsewhere
         return
     if counted and 1 < len(found) <= len(values) / _POINTS_PER_MARK:

@@ -120,6 +120,7 @@ def test_a_square_is_four_points_and_times_are_times() -> None:
         [0] * 6,
         [1, 1, 2, 2, 3, 3],
         [0.0, 0.5, 1.0, 1.0, 1.5, 2.0],
+        [0, 10**12, 0, 3, 0, 2],  # no range of so many is made
         [None] * 6,
         [[0]] * 6,
     ):
