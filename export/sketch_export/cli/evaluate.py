@@ -6,9 +6,8 @@ import click
 
 from sketch_export.checks.evaluate import compare_accuracy, further_figures
 from sketch_export.checks.pictures import plot_confusions, plot_reliability
-from sketch_export.cli.options import refuse_one_file
 from sketch_infer.checks.evaluation import format_evaluations
-from sketch_infer.cli.console import note, provider_option, say, terminal_width
+from sketch_infer.cli.console import note, provider_option, refuse_one_file, say, terminal_width
 from sketch_infer.inference.providers import ProviderChoice
 from sketch_models.training.judging.figures import check_picture
 

@@ -1,6 +1,5 @@
 """What several commands share."""
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -36,16 +35,6 @@ def check_writable(path: Path | None) -> None:
         target = replaceable(path)
         with writing_errors(path):
             tempfile.TemporaryFile(dir=target.parent).close()
-
-
-def refuse_one_file(option: str, path: Path | None, other_option: str, other: Path | None) -> None:
-    """Stop before one output takes the place of another, under whichever name.
-
-    Raises:
-        click.UsageError: if `path` and `other` are the same file.
-    """
-    if path and other and os.path.realpath(path) == os.path.realpath(other):
-        raise click.UsageError(f"{option} {path} is also the {other_option}; name another file")
 
 
 def example_network() -> SketchRNN:

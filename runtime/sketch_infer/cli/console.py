@@ -157,6 +157,16 @@ def sign_key_option(what: str) -> Callable[[Callable[..., Any]], Callable[..., A
     )
 
 
+def refuse_one_file(option: str, path: Path | None, other_option: str, other: Path | None) -> None:
+    """Stop before one output takes the place of another, under whichever name.
+
+    Raises:
+        click.UsageError: if `path` and `other` are the same file.
+    """
+    if path and other and os.path.realpath(path) == os.path.realpath(other):
+        raise click.UsageError(f"{option} {path} is also the {other_option}; name another file")
+
+
 def refuse_overwriting(output: Path | None, inputs: Iterable[str | Path | None], option: str = "--output") -> None:
     """Stop before an output takes the place of one of the inputs, under whichever name.
 

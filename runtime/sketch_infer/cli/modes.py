@@ -1,13 +1,12 @@
 """What `sketch-infer` does with its options: classify, or check the model."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
-from sketch_infer.cli.console import note, refuse_overwriting, say, terminal_width
+from sketch_infer.cli.console import note, refuse_one_file, refuse_overwriting, say, terminal_width
 from sketch_infer.cli.job import Job
 from sketch_infer.cli.options import Options
 from sketch_infer.cli.progress import CommandReading
@@ -91,8 +90,7 @@ def run_self_check(options: Options, model: Path) -> None:
     inputs = [model, signature_path(model), options.sign_key, options.verify_key]
     refuse_overwriting(options.report, inputs, "--report")
     refuse_overwriting(options.attest, inputs, "--attest")
-    if options.attest and options.report and os.path.realpath(options.attest) == os.path.realpath(options.report):
-        raise click.UsageError(f"--attest {options.attest} is also the --report; name another file")
+    refuse_one_file("--attest", options.attest, "--report", options.report)
     key = read_signing_key(options.sign_key) if options.sign_key else None  # before the check, which takes a while
     found = self_check(model, options.provider, options.verify_key)
     if options.report:
