@@ -24,6 +24,7 @@ from sketch_models import HashLayer, SketchHash, load_checkpoint
 from sketch_models.training.data.dataset import Drawings, read_drawings
 from sketch_models.training.hashing.hash_layer import HashRecipe, classify_fast, train_hash_layer
 from sketch_models.training.hashing.retrieval import retrieve, signs
+from sketch_models.training.network.smooth_head import require_smooth_head
 
 _PATH = click.Path(path_type=Path)
 _RESULTS = Path(__file__).parents[1] / "results" / "retrieval.json"
@@ -44,6 +45,7 @@ def main(checkpoint: Path, prepared: Path, classes: Path, output: Path) -> None:
     """Measure retrieval, and write it as JSON."""
     torch.set_num_threads(1)
     loaded = load_checkpoint(checkpoint)
+    require_smooth_head(loaded.model, str(checkpoint))
     model, names = loaded.model, loaded.labels or ()
     if not isinstance(model, SketchHash):
         raise click.UsageError(f"{checkpoint}: expected a checkpoint with codes; sketch-train --codes makes one")

@@ -15,7 +15,7 @@ from sketch_models.training.data.augment import Augmentation, stroke_batch, vary
 from sketch_models.training.data.dataset import read_drawings
 from sketch_models.training.data.files import read_training_data
 from sketch_models.training.judging.accuracy import classify, measure_accuracy
-from sketch_models.training.network.fast_path import head_knots
+from sketch_models.training.network.smooth_head import head_knots
 from tests.models.drawn_classes import circle, cross, train, two_classes, write
 
 

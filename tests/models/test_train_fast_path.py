@@ -6,9 +6,10 @@ import torch
 from torch import nn
 
 from sketch_models import SketchRNN
-from sketch_models.training.network.fast_path import FastSketchRNN, time_basis
+from sketch_models.training.network.fast_path import FastSketchRNN
 from sketch_models.training.network.gates import Gates
 from sketch_models.training.network.lstm_scan import lstm_scan
+from sketch_models.training.network.smooth_head import time_basis
 
 HIDDEN, POINTS, CLASSES = 8, 40, 3
 

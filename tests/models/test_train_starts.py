@@ -40,13 +40,13 @@ def test_another_head_is_not_taken_for_what_its_network_answers(data: Path, fore
     output = tmp_path / "x.safetensors"
     code, said = run(data, "--from", foreign, "--epochs", 0, "-o", output)
     assert (code, output.exists()) == (2, False)
-    assert "expected a network that sketch-train made, as --epochs 0 trains none" in said
+    assert f"{foreign}: expected a network that sketch-train made, found one with another kind of head" in said
     code, said = run(data, "--from", foreign, "--codes", 32, "-o", output)
     assert (code, output.exists()) == (2, False)
     assert "expected a network that sketch-train made, found one with another kind of head" in said
     result = train(data, "--teacher", foreign, "-o", output)
     assert (result.exit_code, output.exists()) == (2, False)
-    assert "expected a teacher that sketch-train made" in result.output
+    assert f"{foreign}: expected a network that sketch-train made, found one with another kind" in result.output
     code, said = run(data, "--from", foreign, "--epochs", 1, "-o", output, *NO_SIZES)
     assert code == 0, said
     assert "foreign.safetensors: its head is replaced by the nearest smooth one, which lacks" in said

@@ -23,8 +23,9 @@ from sketch_models.training.data.files import TrainingData, fingerprint, read_st
 from sketch_models.training.judging.calibration import without_biases
 from sketch_models.training.judging.learning_curve import plot_learning_curve
 from sketch_models.training.judging.summary import finish, load_trained
-from sketch_models.training.network.fast_path import SMOOTH, FastSketchRNN, head_knots
+from sketch_models.training.network.fast_path import FastSketchRNN
 from sketch_models.training.network.memory import keep_freed_memory
+from sketch_models.training.network.smooth_head import SMOOTH, head_error, head_knots, require_smooth_head
 from sketch_models.training.options import Options, metadata_of, recipe_of
 from sketch_models.training.recipe import initialize
 from sketch_models.training.trainer import Trainer
@@ -80,9 +81,8 @@ def load_teacher(path: Path, classes: Sequence[str], sequence_length: int) -> Fa
         raise InputError(f"{path}: expected a teacher of {sequence_length} points, found {sizes.sequence_length}")
     if missing := sorted(set(classes) - set(checkpoint.labels or ())):
         raise InputError(f"{path}: expected a teacher that knows all classes; it does not know {missing[0]}")
+    require_smooth_head(checkpoint.model, str(path))
     teacher = FastSketchRNN(SketchRNN.from_config(replace(sizes, output_size=1)), len(classes))
-    if teacher.head_error(checkpoint.model) > SMOOTH:
-        raise InputError(f"{path}: expected a teacher that sketch-train made, found one with another kind of head")
     teacher.start_from(checkpoint.model, checkpoint.labels or (), classes)
     return teacher
 
@@ -113,9 +113,9 @@ def train(options: Options, data: TrainingData, start: Checkpoint | None, log: P
         note(f"{' and '.join(map(str, paths))}: knows {known} of the {len(data.train.classes)} classes")
         if not recipe.phases and known < len(data.train.classes):
             raise InputError(f"{paths[0]}: expected a network of all classes, as --epochs 0 trains none")
-        if (lost := net.head_error(start.model)) > SMOOTH:
-            if not recipe.phases:
-                raise InputError(f"{paths[0]}: expected a network that sketch-train made, as --epochs 0 trains none")
+        if not recipe.phases:
+            require_smooth_head(start.model, str(paths[0]))
+        elif (lost := head_error(start.model)) > SMOOTH:
             note(f"{paths[0]}: its head is replaced by the nearest smooth one, which lacks {lost:.0%} of it")
         if isinstance(start.model, SketchHash):
             note(f"{paths[0]}: its codes are left out; add them to the result with --codes")

@@ -12,6 +12,7 @@ from sketch_models.training.data.dataset import Drawings
 from sketch_models.training.data.files import TrainingData
 from sketch_models.training.hashing.hash_layer import HashRecipe, classify_fast, train_hash_layer
 from sketch_models.training.hashing.retrieval import retrieve, signs
+from sketch_models.training.network.smooth_head import require_smooth_head
 
 CODE_LENGTHS = ("32", "64", "128")
 
@@ -34,15 +35,17 @@ def train_codes(data: TrainingData, source: Path, output: Path, code_bits: int, 
 
     Raises:
         ModelFileError: if the source cannot be read.
+        InputError: if its head is none that sketch-train makes.
         OutputError: if the file cannot be written.
     """
+    model = load_checkpoint(source).model
+    require_smooth_head(model, str(source))
     torch.set_num_threads(1)
     random, recipe = np.random.default_rng(seed), HashRecipe(code_bits=code_bits, seed=seed)
     by_class = [random.permutation(np.flatnonzero(data.train.labels == label)) for label in range(len(data.targets))]
     train = _pick(data.train, np.concatenate([rows[:_PER_CLASS] for rows in by_class]))
     val = _pick(data.val, random.permutation(len(data.val))[:_JUDGED])
     note(f"{source}: its answers to {len(train) + len(val)} drawings ...")
-    model = load_checkpoint(source).model
     layer = train_hash_layer(classify_fast(model, train), train.labels, recipe)
     made = f"sketch-train --codes {code_bits} --seed {seed}, {len(train)} drawings"
     add_hash_layer(output, source, layer, {"codes": made})

@@ -14,7 +14,7 @@ from sketch_models.training.data.files import TrainingData
 from sketch_models.training.data.report import first_few
 from sketch_models.training.judging.accuracy import classify
 from sketch_models.training.judging.calibration import calibrate
-from sketch_models.training.network.fast_path import head_knots
+from sketch_models.training.network.smooth_head import head_knots
 
 KEPT = 0.95
 """Share of the val drawings that `reject_below` keeps: the probability of their most likely class lies above it."""

@@ -6,32 +6,24 @@ Four facts of the network are used:
   reads one constant input: the reverse direction comes out of the padding in a state common to all sketches, and
   the forward direction settles to a fixed point. A sketch is run over its own points and `settle` steps more.
 * The stem has no activations: convolutions and input projection are one linear map of a window of 11 points.
-* The head's weights change slowly over time (`time_basis`), so that it reads a few weighted sums over time, and a sum
-  over padding is a product. This keeps 3.8 million weights of the head from learning the drawings by heart.
+* The head is smooth (`smooth_head`): it reads a few weighted sums over time, and a sum over padding is a product.
 * The recurrence runs in bfloat16 where the processor has it (`lstm_scan`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from sketch_models.sketch_rnn import SketchRNN
 from sketch_models.training.network.gates import Gates
 from sketch_models.training.network.lstm_scan import fastest_dtype, lstm_scan
-
-KNOTS = (0, 1, 8, 18, 30, 45, 65, 90, 125)
-"""Steps between which the head's weights are interpolated, besides the last one. Step 0 stands alone: there the
-reverse direction has read the whole sketch."""
+from sketch_models.training.network.smooth_head import at_all_steps, nearest_smooth, time_basis
 
 INPUT_SCALE = (8.0, 8.0, 1.0)
 """What dx, dy and pen are multiplied by in training, for dx and dy are small beside pen = 1. It is folded into the
 first convolution's weights, exactly, as the factors are powers of two."""
-
-SMOOTH = 2e-3
-"""Largest `head_error` of a head that is smooth: as much as its rounding to float16 may make."""
 
 _FOLLOWED = 8  # steps through which gradients reach the weights from the fixed point under padding
 _TAIL = 32  # steps after which the reverse direction, coming from the end of the padding, counts as settled
@@ -52,19 +44,6 @@ class FastOutput:
     logits: Tensor
     unsettled: Tensor
     settling_rate: Tensor
-
-
-def head_knots(time_steps: int) -> list[int]:
-    """Return the steps between which the head of a network with so many time steps is interpolated."""
-    return [knot for knot in KNOTS if knot < time_steps - 1] + [time_steps - 1]
-
-
-def time_basis(time_steps: int) -> Tensor:
-    """Return the head's functions of time, float32 (functions, time_steps): hats between the knots."""
-    knots = head_knots(time_steps)
-    hats = np.stack([np.interp(np.arange(time_steps), knots, row) for row in np.eye(len(knots))])
-    # Between a sum over time and a mean, so that wide hats matter more, but not by their width.
-    return torch.tensor(hats / hats.sum(axis=1, keepdims=True) ** 0.75, dtype=torch.float32)
 
 
 class FastSketchRNN(nn.Module):
@@ -225,27 +204,15 @@ class FastSketchRNN(nn.Module):
         state["conv1d_1.weight"] = state["conv1d_1.weight"] / self.input_scale[:, None]
         weight, bias = state.pop("fc_mu1.weight"), state.pop("fc_mu1.bias")
         self.core.load_state_dict(state, strict=False)  # all but the head, which the core does not use
-        functions = torch.linalg.pinv(self.basis.double()).t().float()  # (functions, time_steps)
+        by_function = nearest_smooth(weight, self.basis)
         row_of = {name: row for row, name in enumerate(labels)}
         known = [(row, row_of[name]) for row, name in enumerate(classes) if name in row_of]
         for row, source in known:
-            self.head.weight[row] = (functions @ weight[source].view(self.basis.shape[1], -1)).flatten()
+            self.head.weight[row] = by_function[source].flatten()
             self.head.bias[row] = bias[source]
         for _ in range(_TAIL):
             self.follow()
         return len(known)
-
-    @torch.no_grad()
-    def head_error(self, model: SketchRNN) -> float:
-        """Return which part of a network's head no smooth head has, by norm: 0 if this module trained it.
-
-        Args:
-            model: of the core's sizes, but any number of classes.
-        """
-        weight = model.fc_mu1.weight.view(model.config.output_size, self.basis.shape[1], -1).double()
-        basis = self.basis.double()
-        smooth = torch.einsum("tk,ks,nsh->nth", basis.t(), torch.linalg.pinv(basis).t(), weight)
-        return float((weight - smooth).norm() / weight.norm().clamp(min=1e-30))
 
     @torch.no_grad()
     def to_sketch_rnn(self, n_classes: int) -> SketchRNN:
@@ -257,7 +224,7 @@ class FastSketchRNN(nn.Module):
         state = {name: tensor.clone() for name, tensor in self.core.state_dict().items()}
         state["conv1d_1.weight"] *= self.input_scale[:, None]
         by_function = self.head.weight[:n_classes].view(n_classes, -1, 2 * sizes.hidden_size)
-        state["fc_mu1.weight"] = torch.einsum("nkh,kt->nth", by_function, self.basis).flatten(1)
+        state["fc_mu1.weight"] = at_all_steps(by_function, self.basis)
         state["fc_mu1.bias"] = self.head.bias[:n_classes].clone()
         model.load_state_dict(state)
         return model.eval()
