@@ -191,7 +191,7 @@ def format_evaluations(evaluations: Mapping[str, Evaluation], width: int | None 
         ["top-5", *(_share(one.top5, len(one)) for one in several)],
         ["loss (mean -log p)", *(f"{one.loss:.4f}" for one in several)],
         ["mean confidence", *(f"{one.confidence:.1%}" for one in several)],
-        ["calibration error", *(f"{one.calibration_error:.1%}" for one in several)],
+        ["calibration error", *(f"{one.calibration_error:.2%}" for one in several)],
     ]
     by_accuracy = sorted(first.per_class, key=lambda name: first.per_class[name])
     per_class = [[name, *(f"{one.per_class[name]:.1%}" for one in several)] for name in by_accuracy]
